@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Pins every dependency with hashes and without an index address: requirements.lock is what the mesh runs on,
+# requirements-dev.lock adds what its tests and tools need. Needs `uv` on PATH.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+flags=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet)
+uv pip compile pyproject.toml --extra embedded "${flags[@]}" -o requirements.lock "$@"
+uv pip compile pyproject.toml --extra embedded --extra dev -c requirements.lock "${flags[@]}" -o requirements-dev.lock "$@"

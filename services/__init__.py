@@ -1,0 +1,1 @@
+"""The four services. They meet only over gRPC and never import one another."""

@@ -1,0 +1,21 @@
+"""The gateway's settings."""
+
+from pydantic import Field
+
+from tutti.config import CommaSeparatedList, Port, ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    instance: str = Field("gateway", validation_alias="TUTTI_INSTANCE", description="Name of this process in the logs.")
+    port: Port = Field(7070, validation_alias="PORT", description="Port of the HTTP server; 0: any free one.")
+    orchestrators: CommaSeparatedList = Field(
+        ("127.0.0.1:7100",),
+        validation_alias="TUTTI_ORCHESTRATORS",
+        description="host:port of the orchestrators, separated by commas, or one name that resolves to all of them.",
+    )
+    max_body_bytes: int = Field(
+        1_048_576,
+        ge=1024,
+        validation_alias="TUTTI_MAX_BODY_BYTES",
+        description="Largest request body in bytes.",
+    )

@@ -1,0 +1,45 @@
+"""The orchestrator's settings."""
+
+from pydantic import Field
+
+from tutti.config import CommaSeparatedList, GrpcSettings, Port
+
+
+class OrchestratorSettings(GrpcSettings):
+    port: Port = Field(7100, validation_alias="TUTTI_PORT", description="Port of the gRPC server; 0: any free one.")
+    schedulers: CommaSeparatedList = Field(
+        ("127.0.0.1:7200",),
+        validation_alias="TUTTI_SCHEDULERS",
+        description="host:port of the schedulers, separated by commas, or one name that resolves to all of them.",
+    )
+    partitions: int = Field(
+        1,
+        ge=1,
+        le=256,
+        validation_alias="TUTTI_PARTITIONS",
+        description="Partitions of the job store. Counts only at the very first start; recorded in Redis from then on.",
+    )
+    lease_seconds: float = Field(
+        5.0,
+        gt=0.2,
+        validation_alias="TUTTI_LEASE_SECONDS",
+        description="Seconds after which the jobs of a replica that went silent are taken over.",
+    )
+    retention_seconds: int = Field(
+        7 * 24 * 3600,
+        ge=1,
+        validation_alias="TUTTI_RETENTION_SECONDS",
+        description="Seconds for which a finished job and its events can still be read.",
+    )
+    request_ttl_seconds: int = Field(
+        24 * 3600,
+        ge=1,
+        validation_alias="TUTTI_REQUEST_TTL_SECONDS",
+        description="Seconds for which a retried create returns the first answer.",
+    )
+    max_driven_jobs: int = Field(
+        20_000,
+        ge=1,
+        validation_alias="TUTTI_MAX_DRIVEN_JOBS",
+        description="Jobs that one replica drives at a time; the rest wait on the stream for a replica with room.",
+    )

@@ -1,0 +1,1 @@
+"""Execution: handlers, models, artifacts. Holds only the attempts in hand."""

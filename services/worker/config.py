@@ -1,0 +1,29 @@
+"""The worker's settings."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from tutti.config import CommaSeparatedList, GrpcSettings, Port
+
+
+class WorkerSettings(GrpcSettings):
+    port: Port = Field(7300, validation_alias="TUTTI_PORT", description="Port of the gRPC server; 0: any free one.")
+    schedulers: CommaSeparatedList = Field(
+        ("127.0.0.1:7200",),
+        validation_alias="TUTTI_SCHEDULERS",
+        description="host:port of the schedulers, separated by commas, or one name that resolves to all of them.",
+    )
+    slots: int = Field(
+        8, ge=1, le=4096, validation_alias="WORKER_CONCURRENCY", description="Attempts that run at the same time."
+    )
+    labels: CommaSeparatedList = Field(
+        (),
+        validation_alias="TUTTI_WORKER_LABELS",
+        description="key=value pairs, separated by commas, that jobs can ask for.",
+    )
+    work_dir: Path = Field(
+        Path("/tmp/tutti"),  # noqa: S108  private directories are made inside
+        validation_alias="TUTTI_WORK_DIR",
+        description="Directory for the scratch files of running attempts.",
+    )

@@ -1,0 +1,1 @@
+"""What every Tutti service and client shares: contracts, SDK, command line, and the plumbing between processes."""

@@ -1,0 +1,102 @@
+"""Batch when busy, flush when idle: the one way in which this mesh gathers small things into fewer, larger calls.
+
+The first item goes at once. While a flush is in flight the next batch gathers; when that keeps happening, flushes are
+also held an adaptive gap apart, so that a call carries dozens of items. Idle cost: none.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Shortest and longest pause between two flushes under sustained load, in seconds.
+FIRST_GAP = 0.001
+LONGEST_GAP = 0.010
+
+
+class Batcher(Generic[T, R]):
+    """Gathers items for `flush`, which takes a batch and returns one result per item, in order.
+
+    Batches are flushed one at a time, so their order is the order of submission. When `flush` raises, every item of
+    that batch fails with its exception and the next batch is tried regardless.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[list[T]], Awaitable[Sequence[R]]],
+        *,
+        name: str,
+        max_items: int = 512,
+        longest_gap: float = LONGEST_GAP,
+    ) -> None:
+        self._flush = flush
+        self._name = name
+        self._max_items = max_items
+        self._longest_gap = longest_gap
+        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._gap = 0.0
+        self._closed = False
+
+    def submit(self, item: T) -> asyncio.Future[R]:
+        if self._closed:
+            raise RuntimeError(f"{self._name} is closed")
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=self._name)
+        return future
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None
+
+    async def close(self) -> None:
+        """Flush what is waiting and take no more."""
+        self._closed = True
+        if self._task is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[: self._max_items], self._waiting[self._max_items :]
+                started = loop.time()
+                await self._flush_one(batch)
+                self._adapt(len(batch))
+                pause = started + self._gap - loop.time()
+                if pause > 0 and len(self._waiting) < self._max_items:
+                    await asyncio.sleep(pause)
+        finally:
+            self._task = None
+            for _, future in self._waiting:
+                future.cancel()
+
+    async def _flush_one(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            results = await self._flush([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001  the batch's callers decide what to do with it
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)
+
+    def _adapt(self, size: int) -> None:
+        # More than one item gathered while a flush was in flight: callers are concurrent, so a short wait is paid back
+        # by fewer calls. A lone item says that somebody is waiting for it alone: never delay the next one.
+        if size > 1 and self._waiting:
+            self._gap = min(self._longest_gap, max(FIRST_GAP, self._gap * 2))
+        elif size <= 1:
+            self._gap = 0.0

@@ -1,0 +1,34 @@
+"""Short ways to write a job's spec."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from tutti.v1 import job_pb2
+
+
+def music(
+    narrative: str,
+    *,
+    duration: float | timedelta | None = None,
+    model: str = "muscgen",
+    options: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> job_pb2.JobSpec:
+    """Make music from words; `duration` in seconds."""
+    spec = job_pb2.JobSpec(music=job_pb2.MusicRequest(narrative=narrative, model=model), labels=labels or {})
+    if duration is not None:
+        length = duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
+        spec.music.duration.FromTimedelta(length)
+    if options:
+        spec.music.options.update(options)
+    return spec
+
+
+def task(
+    kind: str, input: Mapping[str, Any] | None = None, *, labels: Mapping[str, str] | None = None
+) -> job_pb2.JobSpec:
+    """Run a single task of a kind that some worker serves."""
+    spec = job_pb2.JobSpec(task=job_pb2.TaskRequest(kind=kind), labels=labels or {})
+    spec.task.input.update(input or {})
+    return spec

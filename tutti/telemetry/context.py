@@ -1,0 +1,81 @@
+"""The journey that a piece of work belongs to: request id and W3C trace context, carried by a context variable.
+
+Every log line takes its request_id, job_id, task and trace_id from here. The trace context is made here even when no
+exporter is configured, so that one id finds a job in the logs of every process.
+"""
+
+import contextlib
+import re
+import secrets
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+_TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+#: Ids come from outside and end up in logs and headers: visible ASCII without quotes, and not long.
+_REQUEST_ID = re.compile(r"^[!#-&(-~]{1,128}$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Journey:
+    request_id: str = ""
+    traceparent: str = ""
+    job_id: str = ""
+    task: str = ""
+
+    @property
+    def trace_id(self) -> str:
+        return self.traceparent[3:35]
+
+
+_current: ContextVar[Journey] = ContextVar("journey", default=Journey())  # noqa: B039  frozen
+
+
+def current() -> Journey:
+    return _current.get()
+
+
+def new_request_id() -> str:
+    return secrets.token_hex(12)
+
+
+def new_traceparent() -> str:
+    # Flags 01: sampled, so that a collector anywhere on the way records the whole journey.
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def accepted_request_id(given: str) -> str:
+    """The caller's id if it is fit for headers and logs, else a new one."""
+    return given if _REQUEST_ID.match(given) else new_request_id()
+
+
+def accepted_traceparent(given: str) -> str:
+    return given if _TRACEPARENT.match(given) else new_traceparent()
+
+
+@contextlib.contextmanager
+def entered(request_id: str, traceparent: str, *, job_id: str = "", task: str = "") -> Iterator[Journey]:
+    """Run the block under a journey; what was not given, or is malformed, is made."""
+    journey = Journey(
+        request_id=accepted_request_id(request_id),
+        traceparent=accepted_traceparent(traceparent),
+        job_id=job_id,
+        task=task,
+    )
+    token = _current.set(journey)
+    try:
+        yield journey
+    finally:
+        # An async generator may be closed from another task's context, where the token does not fit.
+        with contextlib.suppress(ValueError):
+            _current.reset(token)
+
+
+@contextlib.contextmanager
+def about(job_id: str, task: str = "") -> Iterator[None]:
+    """Name the job, and task, that the block's log lines are about."""
+    token = _current.set(replace(_current.get(), job_id=job_id, task=task))
+    try:
+        yield
+    finally:
+        _current.reset(token)

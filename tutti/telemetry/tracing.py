@@ -1,0 +1,48 @@
+"""Traces: OpenTelemetry spans under the journey's own W3C context, exported only where a collector is configured.
+
+Without one, `span` costs a function call: the hot path pays nothing for traces that nobody records.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from opentelemetry import propagate, trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from tutti.telemetry import context
+
+_provider: TracerProvider | None = None
+
+
+def start(*, service: str, instance: str, endpoint: str) -> None:
+    global _provider
+    if not endpoint:
+        return
+    resource = Resource.create({"service.name": f"tutti-{service}", "service.instance.id": instance})
+    _provider = TracerProvider(resource=resource)
+    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True)))
+    trace.set_tracer_provider(_provider)
+
+
+def stop() -> None:
+    """Send what is still waiting."""
+    if _provider is not None:
+        _provider.shutdown()
+
+
+@contextlib.contextmanager
+def span(name: str, traceparent: str = "", attributes: Mapping[str, str | int | float] | None = None) -> Iterator[str]:
+    """Record the block as a child of `traceparent` (default: the current journey's); yields the traceparent that
+    onward calls should carry."""
+    parent = traceparent or context.current().traceparent
+    if _provider is None:
+        yield parent
+        return
+    remote = propagate.extract({"traceparent": parent})
+    with _provider.get_tracer("tutti").start_as_current_span(name, context=remote, attributes=attributes):
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier)
+        yield carrier.get("traceparent", parent)
