@@ -23,5 +23,5 @@ class SchedulerSettings(GrpcSettings):
         3.0,
         ge=0,
         validation_alias="TUTTI_SETTLE_SECONDS",
-        description="Seconds that a new leader waits for workers to name what they run before it places recovered tasks.",
+        description="Seconds that a new leader waits for workers to say what they run before placing recovered tasks.",
     )

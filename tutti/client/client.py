@@ -85,7 +85,7 @@ class Client:
         request = orchestrator_pb2.GetJobRequest(job_id=job_id)
         return (await self._call(self._orchestrator.GetJob, request, owner=owner)).job
 
-    async def list(
+    async def jobs(
         self,
         *,
         page_size: int = 50,
