@@ -110,6 +110,8 @@ class Handler:
     input_schema: JsonObject | None = None
     #: Models that must be ready in Triton before this worker takes tasks of this kind.
     models: tuple[str, ...] = ()
+    #: Tells whether one of `models` is ready at the moment, within a second or so. None: they always are.
+    ready: Callable[[str], Awaitable[bool]] | None = None
     #: How many attempts of this kind one worker runs at a time; None means as many as it has slots.
     concurrency: int | None = None
     #: How long one attempt may take unless the job says otherwise.

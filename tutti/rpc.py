@@ -195,17 +195,19 @@ class Server:
     def grpc(self) -> grpc.aio.Server:
         return self._grpc
 
-    async def start(self, address: str) -> str:
-        """Listen on host:port (port 0: any free one); returns the address in use. The process is healthy from here on,
-        its services only once `serving` says so."""
-        port = self._grpc.add_insecure_port(address)
-        if port == 0:
-            raise errors.Unavailable(f"cannot listen on {address}; is the port taken?")
+    def bind(self, address: str) -> str:
+        """Take host:port (port 0: any free one); returns the address in use. Nothing is answered before `start`."""
+        try:
+            port = self._grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            raise errors.Unavailable(f"cannot listen on {address}; is the port taken?") from error
+        return f"{address.rpartition(':')[0]}:{port}"
+
+    async def start(self) -> None:
+        """Answer calls. The process is healthy from here on, its services only once `serving` says so."""
         await self._grpc.start()
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
-        for service in self._services:
-            await self._health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
-        return f"{address.rpartition(':')[0]}:{port}"
+        await self.serving(False)
 
     async def serving(self, ready: bool) -> None:
         state = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING

@@ -348,6 +348,8 @@ class Task(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
+    ARTIFACTS_FIELD_NUMBER: _builtins.int
+    LEASE_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique within the job."""
     kind: _builtins.str
@@ -358,6 +360,8 @@ class Task(_message.Message):
     """The current try, from 1; 0 before the first."""
     worker_id: _builtins.str
     """Who runs, or last ran, it."""
+    lease_id: _builtins.str
+    """The lease of the current attempt; empty before there is one."""
     @_builtins.property
     def needs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tasks that it waits for."""
@@ -386,6 +390,10 @@ class Task(_message.Message):
     def checkpoint(self) -> _task_pb2.Checkpoint:
         """The last checkpoint."""
 
+    @_builtins.property
+    def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.Artifact]:
+        """What the attempt that counts has stored so far."""
+
     def __init__(
         self,
         *,
@@ -401,10 +409,12 @@ class Task(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         checkpoint: _task_pb2.Checkpoint | None = ...,
+        artifacts: _abc.Iterable[_artifact_pb2.Artifact] | None = ...,
+        lease_id: _builtins.str | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "progress", b"progress", "result", b"result", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "kind", b"kind", "name", b"name", "needs", b"needs", "progress", b"progress", "result", b"result", "start_time", b"start_time", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "kind", b"kind", "lease_id", b"lease_id", "name", b"name", "needs", b"needs", "progress", b"progress", "result", b"result", "start_time", b"start_time", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

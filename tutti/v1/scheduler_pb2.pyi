@@ -435,12 +435,15 @@ class HeartbeatRequest(_message.Message):
     INCARNATION_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     READY_MODELS_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Who."""
     incarnation: _builtins.str
     """Which process of it."""
     epoch: _builtins.str
     """The term in which it registered."""
+    draining: _builtins.bool
+    """It is shutting down: give it nothing new, and let it finish what it has."""
     @_builtins.property
     def ready_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Models that are ready on it."""
@@ -452,10 +455,11 @@ class HeartbeatRequest(_message.Message):
         incarnation: _builtins.str | None = ...,
         epoch: _builtins.str | None = ...,
         ready_models: _abc.Iterable[_builtins.str] | None = ...,
+        draining: _builtins.bool | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "incarnation", b"incarnation", "ready_models", b"ready_models", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "epoch", b"epoch", "incarnation", b"incarnation", "ready_models", b"ready_models", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,185 @@
+"""Which jobs are this replica's: its lease, the jobs that it claims from the streams, and those of replicas that died.
+
+A replica holds one lease for all its jobs. When it is gone, others claim its pending entries under a higher epoch; the
+old driver, should it only have been paused, is refused at its next commit.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+
+from services.orchestrator import metrics
+from services.orchestrator.driver import Driver
+from services.orchestrator.job import resumed
+from services.orchestrator.plan.catalogue import Catalogue
+from services.orchestrator.store import keys
+from services.orchestrator.store.jobs import Claimed, JobStore
+from tutti import backoff, errors, redis_client
+
+log = logging.getLogger(__name__)
+
+#: How long a read waits at the server for new entries, in milliseconds.
+BLOCK_MS = 2_000
+#: Entries claimed in one script call: bounds how long Redis is busy with it.
+CLAIM_BATCH = 100
+STREAM_NUMBERS = range(1, len(keys.STREAMS) + 1)
+
+
+class Claims:
+    def __init__(
+        self,
+        store: JobStore,
+        driver: Driver,
+        catalogue: Catalogue,
+        *,
+        replica: str,
+        address: str,
+        lease_seconds: float,
+        max_driven: int,
+    ) -> None:
+        self.replica = replica
+        self._address = address
+        self._store = store
+        self._driver = driver
+        self._catalogue = catalogue
+        self._lease_seconds = lease_seconds
+        self._max_driven = max_driven
+        self._stopping = False
+        self._look_again = True
+        self._waiting: asyncio.Queue[tuple[int, Sequence[Claimed]]] = asyncio.Queue()
+
+    def room(self) -> int:
+        """How many more jobs this replica will drive."""
+        return 0 if self._stopping else max(0, self._max_driven - len(self._driver))
+
+    def look_again(self) -> None:
+        """Something may have been given to this replica without its knowledge."""
+        self._look_again = True
+
+    def claim_soon(self, partition: int, claimed: Sequence[Claimed]) -> None:
+        self._waiting.put_nowait((partition, claimed))
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping = True
+
+    async def start(self) -> None:
+        await self._store.refresh_lease(self.replica, self._address, self._lease_seconds)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep(), name="keep-lease")
+            tasks.create_task(self._load(), name="load-claimed")
+            tasks.create_task(self._wishes(), name="hear-wishes")
+            for partition in range(self._store.partitions):
+                tasks.create_task(self._read(partition), name=f"read-streams-{partition}")
+
+    async def leave(self) -> None:
+        """Give the lease back: the jobs that are left may be taken over at once."""
+        await self._store.drop_lease(self.replica)
+
+    async def _keep(self) -> None:
+        """Refresh the lease, and look after what others left behind."""
+        while True:
+            try:
+                await self._store.refresh_lease(self.replica, self._address, self._lease_seconds)
+                await self._catalogue.refresh()
+                if not self._stopping:
+                    await self._adopt_own()
+                    await self._take_over()
+            except errors.Unavailable as error:
+                log.warning("could not refresh the lease", extra={"error": error.message})
+            await asyncio.sleep(self._lease_seconds / 3)
+
+    async def _read(self, partition: int) -> None:
+        pauses = backoff.delays(0.05, 1.0)
+        while True:
+            room = self.room()
+            if room == 0:
+                await asyncio.sleep(0.05)
+                continue
+            try:
+                claimed = await self._store.read_streams(partition, self.replica, min(room, CLAIM_BATCH), BLOCK_MS)
+                await self._claim(partition, claimed)
+                pauses = backoff.delays(0.05, 1.0)
+            except errors.Unavailable as error:
+                self.look_again()
+                log.warning("could not read the streams", extra={"error": error.message})
+                await asyncio.sleep(next(pauses))
+
+    async def _load(self) -> None:
+        while True:
+            partition, claimed = await self._waiting.get()
+            try:
+                await self._claim(partition, claimed)
+            except errors.Unavailable:
+                self.look_again()
+
+    async def _claim(self, partition: int, claimed: Iterable[Claimed]) -> None:
+        by_stream: dict[int, dict[str, str]] = {}
+        for claim in claimed:
+            by_stream.setdefault(claim.stream, {})[claim.entry] = claim.job_id
+        for stream, entries in by_stream.items():
+            for stored in await self._store.claim(partition, stream, entries, self.replica):
+                self._driver.take(
+                    stored.record,
+                    epoch=stored.epoch,
+                    entry=stored.entry,
+                    commits=stored.commits,
+                    effects=resumed(stored.record),
+                )
+
+    async def _adopt_own(self) -> None:
+        if not self._look_again:
+            return
+        self._look_again = False
+        for partition in range(self._store.partitions):
+            pending = await self._store.own_pending(partition, self.replica)
+            await self._claim(partition, [claim for claim in pending if claim.job_id not in self._driver])
+
+    async def _take_over(self) -> None:
+        for partition in range(self._store.partitions):
+            for stream in STREAM_NUMBERS:
+                for name, pending in (await self._store.consumers(partition, stream)).items():
+                    if name != self.replica and not await self._store.alive(name):
+                        await self._inherit(partition, stream, name, pending)
+
+    async def _inherit(self, partition: int, stream: int, dead: str, pending: int) -> None:
+        while pending and self.room():
+            entries = await self._store.pending_of(partition, stream, dead, min(self.room(), CLAIM_BATCH))
+            if not entries:
+                break
+            log.info("taking jobs over", extra={"from": dead, "jobs": len(entries)})
+            metrics.TAKE_OVERS.inc(len(entries))
+            await self._claim(
+                partition,
+                [Claimed(entry=entry, stream=stream, job_id=job_id, epoch=0) for entry, job_id in entries.items()],
+            )
+        if not (await self._store.consumers(partition, stream)).get(dead):
+            await self._store.forget_consumer(partition, stream, dead)
+
+    async def _wishes(self) -> None:
+        """Hear of wishes recorded at other replicas. After a break, every job in hand is looked at again."""
+        pauses = backoff.delays(0.05, 1.0)
+        while True:
+            try:
+                with redis_client.translated():
+                    async with self._store.blocking.pubsub(ignore_subscribe_messages=True) as channel:
+                        await channel.subscribe(keys.wishes(self.replica))
+                        await self._reread_wishes()
+                        while True:
+                            message = await channel.get_message(timeout=None)
+                            if message is not None:
+                                self._driver.cancel(message["data"].decode())
+            except errors.Unavailable as error:
+                log.warning("lost the channel of wishes", extra={"error": error.message})
+            await asyncio.sleep(next(pauses))
+
+    async def _reread_wishes(self) -> None:
+        for job_id in self._driver.job_ids():
+            try:
+                stored = await self._store.get(job_id)
+            except errors.NotFound:
+                continue
+            if stored.record.cancel_requested:
+                self._driver.cancel(job_id)

@@ -1,0 +1,321 @@
+"""Drives jobs: feeds the pure machine, commits what it decides, then carries out the effects.
+
+A job is in `_driven` from its claim to its end or until a commit is fenced. Its record there runs ahead of Redis by the
+commits that are in flight; nothing outside sees that, because effects and events are let out only once committed, and
+commits of a partition are flushed strictly in order. If this process dies, another replica claims the job, reads what
+was committed and hands its open attempts over again.
+"""
+
+import asyncio
+import itertools
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from services.orchestrator import ids, job, metrics
+from services.orchestrator.handover import SchedulerLink
+from services.orchestrator.job import Effect, HandOver, JobRecord, Stop, TaskRecord, Transition
+from services.orchestrator.plan import resolved_input
+from services.orchestrator.store import records
+from services.orchestrator.store.jobs import Commit, Committed, JobStore, stream_number
+from services.orchestrator.watch import WatchHub
+from tutti import backoff, errors
+from tutti.batching import Batcher
+from tutti.v1 import job_pb2, task_pb2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Driven:
+    """A job in this replica's hands."""
+
+    record: JobRecord
+    partition: int
+    epoch: int
+    commits: int
+    entry: str
+    #: Attempts that the scheduler should know of: task -> (attempt, whether it may have been told before).
+    open: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+    #: A commit was refused; nothing more is to be written.
+    fenced: bool = False
+
+
+@dataclass(slots=True)
+class _Receipt:
+    """How many commits of a batch of updates are still in flight; the batch is acknowledged when none is."""
+
+    epoch: str
+    number: int
+    left: int
+
+
+class Driver:
+    def __init__(
+        self, store: JobStore, hub: WatchHub, link: Callable[["Driver"], SchedulerLink], *, clock_ms: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._link = link(self)
+        self._clock_ms = clock_ms
+        self._driven: dict[str, Driven] = {}
+        self._commits: dict[int, Batcher[Commit, Committed]] = {}
+        self._receipts: deque[_Receipt] = deque()
+
+    @property
+    def link(self) -> SchedulerLink:
+        return self._link
+
+    def __len__(self) -> int:
+        return len(self._driven)
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._driven
+
+    def job_ids(self) -> list[str]:
+        return list(self._driven)
+
+    def take(self, record: JobRecord, *, epoch: int, entry: str, commits: int, effects: Iterable[Effect]) -> None:
+        """Begin to drive a job that this replica has just created or claimed. `commits` above 0, or an epoch above 1,
+        says that somebody drove it before: its attempts may be running."""
+        known = self._driven.get(record.job_id)
+        if known is not None and known.epoch >= epoch:
+            return
+        if known is not None:
+            self._let_go(known)
+        driven = Driven(
+            record=record,
+            partition=ids.partition_of(record.job_id, self._store.partitions),
+            epoch=epoch,
+            commits=commits,
+            entry=entry,
+        )
+        self._driven[record.job_id] = driven
+        metrics.JOBS_DRIVEN.set(len(self._driven))
+        for effect in effects:
+            self._carry_out(driven, effect, told=epoch > 1)
+        if record.cancel_requested:
+            self._record(driven, job.cancelled(_unwished(record), self._clock_ms()))
+
+    def cancel(self, job_id: str) -> None:
+        """Somebody's wish is recorded in the job; act on it, if the job is still in hand."""
+        driven = self._driven.get(job_id)
+        if driven is not None:
+            self._record(driven, job.cancelled(driven.record, self._clock_ms()))
+
+    async def on_updates(self, batch: task_pb2.UpdateBatch) -> None:
+        """Apply a batch of updates: one commit for each job in it."""
+        receipt = _Receipt(epoch=batch.epoch, number=batch.number, left=1)
+        self._receipts.append(receipt)
+        now_ms = self._clock_ms()
+        by_job: dict[str, list[task_pb2.Update]] = {}
+        for update in batch.updates:
+            by_job.setdefault(update.job_id, []).append(update)
+        for job_id, updates in by_job.items():
+            driven = self._driven.get(job_id)
+            if driven is None:
+                # Ended, or driven by another replica by now: in either case not ours to record.
+                metrics.STALE_UPDATES.inc(len(updates))
+                continue
+            self._apply(driven, updates, now_ms, receipt)
+        self._done(receipt)
+
+    def outstanding(self) -> Iterator[task_pb2.TaskOrder]:
+        """Every attempt that the scheduler should know of, for a leader that knows nothing yet."""
+        for driven in self._driven.values():
+            for name, (attempt, told) in driven.open.items():
+                task = driven.record.tasks[name]
+                if task.attempt == attempt and not task.at_rest:
+                    order = self._order(driven, task)
+                    if order is not None:
+                        order.recovered = told
+                        driven.open[name] = (attempt, True)
+                        yield order
+
+    async def close(self) -> None:
+        """Finish the commits in flight and let go of everything."""
+        for batcher in self._commits.values():
+            await batcher.close()
+        for driven in list(self._driven.values()):
+            self._let_go(driven)
+
+    def _apply(self, driven: Driven, updates: Sequence[task_pb2.Update], now_ms: int, receipt: _Receipt) -> None:
+        transitions = []
+        for update in updates:
+            transition = job.apply(driven.record, update, now_ms)
+            if transition.stale:
+                metrics.STALE_UPDATES.inc()
+                log.info("refused a stale update", extra={"job_id": update.job_id, "task": update.task})
+                continue
+            driven.record = transition.job
+            transitions.append(transition)
+        self._record(driven, _joined(driven.record, transitions), receipt)
+
+    def _record(self, driven: Driven, transition: Transition, receipt: _Receipt | None = None) -> None:
+        """Commit a transition, then let its events and effects out."""
+        record = driven.record = transition.job
+        if driven.fenced or not (transition.events or transition.changed):
+            return
+        driven.commits += 1
+        commit = Commit(
+            job_id=record.job_id,
+            epoch=driven.epoch,
+            number=driven.commits,
+            fields=records.changed_fields(record, transition.changed),
+            events=transition.events,
+            stream=stream_number(record.spec.priority) if record.at_rest else 0,
+            entry=driven.entry,
+        )
+        if receipt is not None:
+            receipt.left += 1
+        future = self._batcher(driven.partition).submit(commit)
+        future.add_done_callback(lambda done: self._committed(driven, transition, done, receipt))
+
+    def _batcher(self, partition: int) -> Batcher[Commit, Committed]:
+        if partition not in self._commits:
+
+            async def flush(commits: list[Commit]) -> list[Committed]:
+                return await self._flush(partition, commits)
+
+            self._commits[partition] = Batcher(flush, name=f"commit-{partition}")
+        return self._commits[partition]
+
+    async def _flush(self, partition: int, commits: list[Commit]) -> list[Committed]:
+        """Commit, however long Redis is away: what a worker reported must not be lost for want of a retry."""
+        pauses = backoff.delays(0.05, 1.0)
+        while True:
+            try:
+                with metrics.COMMIT_SECONDS.time():
+                    return await self._store.commit(partition, commits)
+            except (errors.Unavailable, errors.QuotaExceeded) as error:
+                log.warning("commit waits for Redis", extra={"commits": len(commits), "error": error.message})
+            await asyncio.sleep(next(pauses))
+
+    def _committed(
+        self,
+        driven: Driven,
+        transition: Transition,
+        done: "asyncio.Future[Committed]",
+        receipt: _Receipt | None,
+    ) -> None:
+        if done.cancelled():
+            return
+        committed = done.result()
+        record = transition.job
+        if committed.fenced:
+            metrics.FENCED_COMMITS.inc()
+            if not driven.fenced:
+                log.warning("another replica drives the job", extra={"job_id": record.job_id, "epoch": driven.epoch})
+            self._let_go(driven)
+        else:
+            if committed.events:
+                self._hub.publish(record.job_id, committed.events)
+            else:
+                self._hub.poke(record.job_id)
+            for effect in transition.effects:
+                self._carry_out(driven, effect, told=False)
+            if record.at_rest:
+                self._let_go(driven)
+                metrics.JOBS_ENDED.labels(state=job_state_name(record)).inc()
+                metrics.JOB_SECONDS.observe((record.end_ms - record.create_ms) / 1000)
+        if receipt is not None:
+            self._done(receipt)
+
+    def _done(self, receipt: _Receipt) -> None:
+        receipt.left -= 1
+        number, epoch = 0, self._link.epoch
+        while self._receipts and self._receipts[0].left == 0:
+            first = self._receipts.popleft()
+            if first.epoch == epoch:
+                number = first.number
+        if number:
+            self._link.acknowledge(number)
+
+    def _carry_out(self, driven: Driven, effect: Effect, *, told: bool) -> None:
+        match effect:
+            case HandOver(task=name, pause_seconds=pause) if pause > 0:
+                # Jittered, so that tasks which failed together are not tried again together.
+                seconds = random.uniform(pause / 2, pause)  # noqa: S311  not a secret
+                loop = asyncio.get_running_loop()
+                driven.timers[name] = loop.call_later(seconds, self._hand_over, driven, name, told)
+            case HandOver(task=name):
+                self._hand_over(driven, name, told)
+            case Stop(task=name, attempt=attempt, lease_id=lease_id):
+                timer = driven.timers.pop(name, None)
+                if timer is not None:
+                    timer.cancel()
+                ref = task_pb2.AttemptRef(job_id=driven.record.job_id, task=name, attempt=attempt, lease_id=lease_id)
+                self._link.stop(ref)
+
+    def _hand_over(self, driven: Driven, name: str, told: bool) -> None:
+        driven.timers.pop(name, None)
+        task = driven.record.tasks[name]
+        if driven.fenced or task.at_rest:
+            return
+        order = self._order(driven, task)
+        if order is None:
+            return
+        order.recovered = told
+        driven.open[name] = (task.attempt, told or bool(self._link.epoch))
+        self._link.hand_over(order)
+
+    def _order(self, driven: Driven, task: TaskRecord) -> task_pb2.TaskOrder | None:
+        record = driven.record
+        planned = next(planned for planned in record.plan.tasks if planned.name == task.name)
+        results = {name: record.tasks[name].result for name in task.needs}
+        try:
+            given = resolved_input(planned.input, {name: result for name, result in results.items() if result})
+        except errors.InvalidInput as error:
+            failure = task_pb2.Failure(reason=error.reason, message=error.message)
+            update = task_pb2.Update(
+                job_id=record.job_id, task=task.name, attempt=task.attempt, lease_id=task.lease_id, failed=failure
+            )
+            self._record(driven, job.apply(record, update, self._clock_ms()))
+            return None
+        return task_pb2.TaskOrder(
+            job_id=record.job_id,
+            task=task.name,
+            attempt=task.attempt,
+            kind=task.kind,
+            input=given,
+            owner=record.owner,
+            priority=record.spec.priority or task_pb2.PRIORITY_NORMAL,
+            resources=planned.resources if planned.HasField("resources") else None,
+            labels=planned.worker_labels,
+            timeout=record.spec.attempt_timeout if record.spec.HasField("attempt_timeout") else None,
+            resume_from=task.checkpoint,
+            request_id=record.request_id,
+            traceparent=record.traceparent,
+        )
+
+    def _let_go(self, driven: Driven) -> None:
+        driven.fenced = True
+        for timer in driven.timers.values():
+            timer.cancel()
+        if self._driven.get(driven.record.job_id) is driven:
+            del self._driven[driven.record.job_id]
+        metrics.JOBS_DRIVEN.set(len(self._driven))
+
+
+def job_state_name(record: JobRecord) -> str:
+    return job_pb2.JobState.Name(record.state).removeprefix("JOB_STATE_")
+
+
+def _unwished(record: JobRecord) -> JobRecord:
+    """The record as it was before the wish: the wish has been recorded, but nobody has acted on it."""
+    return replace(record, cancel_requested=False)
+
+
+def _joined(record: JobRecord, transitions: Sequence[Transition]) -> Transition:
+    """Several transitions of one job as one."""
+    if len(transitions) == 1:
+        return transitions[0]
+    return Transition(
+        job=record,
+        events=tuple(itertools.chain.from_iterable(transition.events for transition in transitions)),
+        effects=tuple(itertools.chain.from_iterable(transition.effects for transition in transitions)),
+        changed=frozenset(itertools.chain.from_iterable(transition.changed for transition in transitions)),
+    )

@@ -1,0 +1,170 @@
+"""The door: checks what is asked for, compiles it, and makes it durable before anybody gets an id."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from services.orchestrator import ids, job, metrics
+from services.orchestrator.claims import Claims
+from services.orchestrator.driver import Driver
+from services.orchestrator.job import JobRecord, TaskRecord, Transition
+from services.orchestrator.plan import compile_spec
+from services.orchestrator.plan.catalogue import Catalogue
+from services.orchestrator.store.jobs import Claimed, JobStore, NewJob
+from tutti import errors
+from tutti.batching import Batcher
+from tutti.telemetry import context as trace_context
+from tutti.v1 import job_pb2, orchestrator_pb2
+
+log = logging.getLogger(__name__)
+
+LONGEST_REQUEST_ID = 200
+LONGEST_OWNER = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Entering:
+    new: NewJob
+    transition: Transition
+
+
+class Intake:
+    def __init__(
+        self,
+        store: JobStore,
+        driver: Driver,
+        claims: Claims,
+        catalogue: Catalogue,
+        *,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._driver = driver
+        self._claims = claims
+        self._catalogue = catalogue
+        self._clock_ms = clock_ms
+        self._doors: dict[int, Batcher[_Entering, str]] = {}
+
+    async def plan(self, spec: job_pb2.JobSpec) -> job_pb2.Plan:
+        await self._catalogue.learn(spec.task.kind)
+        return compile_spec(spec, self._catalogue.kinds).plan
+
+    async def create(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> str:
+        """Accept one job; returns its id, or that of the job which the same request id made before."""
+        try:
+            entering = await self._prepare(owner, request)
+            partition = ids.partition_of(entering.new.record.job_id, self._store.partitions)
+            answer = await self._door(partition).submit(entering)
+            if answer == "conflict":
+                raise errors.Conflict(
+                    f"request_id: {request.request_id!r} already stands for a different job; use a new one",
+                    field="request_id",
+                    reason="REQUEST_ID_REUSED",
+                )
+        except errors.TuttiError as error:
+            metrics.JOBS_REFUSED.labels(reason=error.reason).inc()
+            raise
+        if answer != "created":
+            return answer
+        metrics.JOBS_CREATED.inc()
+        return entering.new.record.job_id
+
+    async def create_all(
+        self, owner: str, requests: Sequence[orchestrator_pb2.CreateJobRequest]
+    ) -> list[str | errors.TuttiError]:
+        """Accept each for itself; per request its id, or why it was refused."""
+        answers = await asyncio.gather(*(self.create(owner, request) for request in requests), return_exceptions=True)
+        for answer in answers:
+            # An outage is everybody's, and the whole call may be repeated; a bad request is its own sender's alone.
+            if isinstance(answer, errors.Unavailable) or (
+                isinstance(answer, BaseException) and not isinstance(answer, errors.TuttiError)
+            ):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, str | errors.TuttiError)]
+
+    async def close(self) -> None:
+        for door in self._doors.values():
+            await door.close()
+
+    async def _prepare(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> _Entering:
+        _check_names(owner, request.request_id)
+        spec = request.spec
+        await self._catalogue.learn(spec.task.kind)
+        compiled = compile_spec(spec, self._catalogue.kinds)
+        journey, now_ms = trace_context.current(), self._clock_ms()
+        partition = ids.partition_for(owner, request.request_id, self._store.partitions)
+        x_request_id, traceparent = request.origin.x_request_id, request.origin.traceparent
+        record = JobRecord(
+            job_id=ids.new_job_id(now_ms, partition),
+            owner=owner,
+            spec=spec,
+            plan=compiled.plan,
+            tasks={
+                planned.name: TaskRecord(name=planned.name, kind=planned.kind, needs=tuple(planned.needs))
+                for planned in compiled.plan.tasks
+            },
+            retry=compiled.retry,
+            request_id=trace_context.accepted_request_id(x_request_id) if x_request_id else journey.request_id,
+            traceparent=trace_context.accepted_traceparent(traceparent) if traceparent else journey.traceparent,
+            create_ms=now_ms,
+        )
+        transition = job.created(record)
+        return _Entering(
+            new=NewJob(
+                record=transition.job,
+                event=transition.events[0],
+                request_id=request.request_id,
+                digest=hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()[:32],
+            ),
+            transition=transition,
+        )
+
+    def _door(self, partition: int) -> Batcher[_Entering, str]:
+        if partition not in self._doors:
+
+            async def flush(batch: list[_Entering]) -> list[str]:
+                return await self._enter(partition, batch)
+
+            self._doors[partition] = Batcher(flush, name=f"create-{partition}", max_items=256)
+        return self._doors[partition]
+
+    async def _enter(self, partition: int, batch: Sequence[_Entering]) -> list[str]:
+        room = self._claims.room()
+        try:
+            answers, claimed = await self._store.create(
+                partition, [entering.new for entering in batch], self._claims.replica, room
+            )
+        except errors.Unavailable:
+            # Redis may have accepted, and given this replica entries that it does not know it holds.
+            self._claims.look_again()
+            raise
+        self._begin(partition, batch, claimed)
+        return answers
+
+    def _begin(self, partition: int, batch: Iterable[_Entering], claimed: Sequence[Claimed]) -> None:
+        """Drive what was claimed in the same breath; what others had left waiting is read first."""
+        entered = {entering.new.record.job_id: entering.transition for entering in batch}
+        others = []
+        for claim in claimed:
+            transition = entered.get(claim.job_id)
+            if transition is None:
+                others.append(claim)
+                continue
+            self._driver.take(
+                transition.job, epoch=claim.epoch, entry=claim.entry, commits=0, effects=transition.effects
+            )
+        if others:
+            self._claims.claim_soon(partition, others)
+
+
+def _check_names(owner: str, request_id: str) -> None:
+    if not owner or len(owner) > LONGEST_OWNER or not owner.isprintable():
+        raise errors.InvalidInput(
+            f"owner: must be 1 to {LONGEST_OWNER} printable characters; check the metadata x-tutti-owner", field="owner"
+        )
+    if len(request_id) > LONGEST_REQUEST_ID or not request_id.isprintable():
+        raise errors.InvalidInput(
+            f"request_id: must be at most {LONGEST_REQUEST_ID} printable characters", field="request_id"
+        )

@@ -1,0 +1,381 @@
+"""The job machine: what a job is, and what each thing that happens to it does. Pure: no clock, no I/O.
+
+Every function takes a record and returns a `Transition`: the new record, the events to record and the effects to carry
+out once both are durable. Updates and events are the contract's own messages, not copies of them: they pass through
+here by the ten thousand a second, and the machine only reads the ones and builds the others.
+
+    task    WAITING ─▶ READY ─▶ LEASED ─▶ RUNNING ─▶ SUCCEEDED | FAILED | CANCELLED      SKIPPED
+                         ▲────────┴─────────┘ lost, or failed with attempts left
+    job     QUEUED ─▶ RUNNING ─▶ SUCCEEDED | FAILED | CANCELLED, once every task is at rest
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from google.protobuf import struct_pb2, timestamp_pb2
+
+from tutti.v1 import artifact_pb2, job_pb2, task_pb2
+
+WAITING = task_pb2.TASK_STATE_WAITING
+READY = task_pb2.TASK_STATE_READY
+LEASED = task_pb2.TASK_STATE_LEASED
+RUNNING = task_pb2.TASK_STATE_RUNNING
+#: Task states that are not left again.
+TASK_AT_REST = frozenset(
+    {
+        task_pb2.TASK_STATE_SUCCEEDED,
+        task_pb2.TASK_STATE_FAILED,
+        task_pb2.TASK_STATE_CANCELLED,
+        task_pb2.TASK_STATE_SKIPPED,
+    }
+)
+#: Job states that are not left again.
+JOB_AT_REST = frozenset({job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STATE_CANCELLED})
+#: Updates after which an attempt says nothing more.
+TERMINAL = frozenset({"succeeded", "failed", "cancelled", "lost"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskRecord:
+    name: str
+    kind: str
+    needs: tuple[str, ...] = ()
+    state: task_pb2.TaskState.ValueType = WAITING
+    attempt: int = 0
+    lease_id: str = ""
+    worker_id: str = ""
+    progress: task_pb2.Progress | None = None
+    result: struct_pb2.Struct | None = None
+    failure: task_pb2.Failure | None = None
+    checkpoint: task_pb2.Checkpoint | None = None
+    artifacts: tuple[artifact_pb2.Artifact, ...] = ()
+    start_ms: int = 0
+    end_ms: int = 0
+
+    @property
+    def at_rest(self) -> bool:
+        return self.state in TASK_AT_REST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retry:
+    """How often to try a task, and how long to wait before the second try; the pause doubles from there."""
+
+    max_attempts: int = 3
+    initial_backoff_seconds: float = 1.0
+    max_backoff_seconds: float = 60.0
+
+    def pause_before(self, attempt: int) -> float:
+        """Seconds before an attempt, from the second on; jitter is the shell's."""
+        return float(min(self.max_backoff_seconds, self.initial_backoff_seconds * 2 ** (attempt - 2)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRecord:
+    job_id: str
+    owner: str
+    spec: job_pb2.JobSpec
+    plan: job_pb2.Plan
+    tasks: Mapping[str, TaskRecord]
+    retry: Retry
+    request_id: str
+    traceparent: str
+    create_ms: int
+    start_ms: int = 0
+    end_ms: int = 0
+    state: job_pb2.JobState.ValueType = job_pb2.JOB_STATE_QUEUED
+    failure: task_pb2.Failure | None = None
+    cancel_requested: bool = False
+
+    @property
+    def at_rest(self) -> bool:
+        return self.state in JOB_AT_REST
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HandOver:
+    """Give the current attempt of a task to the scheduler, after a pause."""
+
+    task: str
+    pause_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stop:
+    """Tell the scheduler to stop an attempt."""
+
+    task: str
+    attempt: int
+    lease_id: str
+
+
+Effect = HandOver | Stop
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transition:
+    job: JobRecord
+    events: tuple[job_pb2.Event, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    #: Names of the tasks whose records changed.
+    changed: frozenset[str] = frozenset()
+    #: The update came from an attempt or a lease that no longer counts.
+    stale: bool = False
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A transition while it is being put together."""
+
+    job: JobRecord
+    now_ms: int
+    time: timestamp_pb2.Timestamp
+    events: list[job_pb2.Event] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    changed: dict[str, TaskRecord] = field(default_factory=dict)
+
+    def task(self, name: str) -> TaskRecord:
+        return self.changed.get(name) or self.job.tasks[name]
+
+    def tasks(self) -> Iterable[TaskRecord]:
+        return [self.changed.get(name, task) for name, task in self.job.tasks.items()]
+
+    def move_task(
+        self,
+        task: TaskRecord,
+        *,
+        failure: task_pb2.Failure | None = None,
+        result: struct_pb2.Struct | None = None,
+    ) -> None:
+        """Record a task in its new state, with the event that says so."""
+        self.changed[task.name] = task
+        moved = job_pb2.Event.TaskMoved(state=task.state, worker_id=task.worker_id, failure=failure, result=result)
+        self.events.append(
+            job_pb2.Event(
+                job_id=self.job.job_id, time=self.time, task=task.name, attempt=task.attempt, task_moved=moved
+            )
+        )
+
+    def move_job(self, state: job_pb2.JobState.ValueType, failure: task_pb2.Failure | None = None) -> None:
+        self.job = replace(
+            self.job,
+            state=state,
+            failure=failure,
+            start_ms=self.job.start_ms or (self.now_ms if state == job_pb2.JOB_STATE_RUNNING else 0),
+            end_ms=self.now_ms if state in JOB_AT_REST else 0,
+        )
+        moved = job_pb2.Event.JobMoved(state=state, failure=failure)
+        self.events.append(job_pb2.Event(job_id=self.job.job_id, time=self.time, job_moved=moved))
+
+    def finish(self) -> Transition:
+        job = self.job
+        if self.changed:
+            job = replace(job, tasks={**job.tasks, **self.changed})
+        return Transition(
+            job=job,
+            events=tuple(self.events),
+            effects=tuple(self.effects),
+            changed=frozenset(self.changed),
+        )
+
+
+def timestamp(milliseconds: int) -> timestamp_pb2.Timestamp:
+    return timestamp_pb2.Timestamp(seconds=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000)
+
+
+def _draft(job: JobRecord, now_ms: int) -> _Draft:
+    return _Draft(job=job, now_ms=now_ms, time=timestamp(now_ms))
+
+
+def created(job: JobRecord) -> Transition:
+    """The first event, and the tasks that need nothing made ready for their first attempt."""
+    draft = _draft(job, job.create_ms)
+    draft.move_job(job.state)
+    for task in job.tasks.values():
+        if not task.needs:
+            draft.changed[task.name] = replace(task, state=READY, attempt=1)
+            draft.effects.append(HandOver(task=task.name))
+    return draft.finish()
+
+
+def resumed(job: JobRecord) -> tuple[Effect, ...]:
+    """What to do for a job that was claimed from the stream: every attempt that has not ended is handed over again."""
+    return tuple(HandOver(task=task.name) for task in job.tasks.values() if task.state in (READY, LEASED, RUNNING))
+
+
+def cancelled(job: JobRecord, now_ms: int) -> Transition:
+    """Somebody wants the job stopped: what waits ends here, what was handed over is told to stop."""
+    if job.at_rest or job.cancel_requested:
+        return Transition(job=job)
+    draft = _draft(replace(job, cancel_requested=True), now_ms)
+    _stop_everything(draft, task_pb2.TASK_STATE_CANCELLED)
+    _settle_job(draft)
+    return draft.finish()
+
+
+def apply(job: JobRecord, update: task_pb2.Update, now_ms: int) -> Transition:
+    """What an update does. One that has been applied before does nothing; one of an attempt or a lease that no longer
+    counts is stale, whatever it says."""
+    task = job.tasks.get(update.task)
+    if task is None or update.attempt != task.attempt or lease_order(update.lease_id) < lease_order(task.lease_id):
+        return Transition(job=job, stale=True)
+    if task.at_rest:
+        return Transition(job=job)
+    draft = _draft(job, now_ms)
+    what = update.WhichOneof("what")
+    match what:
+        case "leased":
+            _leased(draft, task, update)
+        case "started":
+            _started(draft, task, update)
+        case "progress" | "log" | "checkpoint" | "artifact":
+            _reported(draft, task, update, what)
+        case "succeeded":
+            _succeeded(draft, task, update)
+        case "failed":
+            _failed(draft, task, update.failed)
+        case "lost":
+            _failed(draft, task, _lost_failure(update.lost))
+        case "cancelled":
+            _stopped(draft, task)
+        case None:
+            return Transition(job=job, stale=True)
+    return draft.finish()
+
+
+def lease_order(lease_id: str) -> tuple[int, int]:
+    """Leases by age: `<term>-<number>`, where a later leader's outrank an earlier one's. No lease is older than any."""
+    term, _, number = lease_id.partition("-")
+    return (int(term), int(number)) if term.isdigit() and number.isdigit() else (0, 0)
+
+
+def _leased(draft: _Draft, task: TaskRecord, update: task_pb2.Update) -> None:
+    if task.state == READY or update.lease_id != task.lease_id:
+        draft.move_task(replace(task, state=LEASED, lease_id=update.lease_id, worker_id=update.leased.worker_id))
+
+
+def _started(draft: _Draft, task: TaskRecord, update: task_pb2.Update) -> None:
+    if task.state == RUNNING and update.lease_id == task.lease_id:
+        return
+    if draft.job.state != job_pb2.JOB_STATE_RUNNING:
+        draft.move_job(job_pb2.JOB_STATE_RUNNING)
+    running = replace(
+        task,
+        state=RUNNING,
+        lease_id=update.lease_id,
+        worker_id=update.started.worker_id,
+        start_ms=task.start_ms or draft.now_ms,
+        # An attempt begins with nothing of what an earlier one left.
+        progress=None,
+        artifacts=(),
+    )
+    draft.move_task(running)
+
+
+def _reported(draft: _Draft, task: TaskRecord, update: task_pb2.Update, what: str) -> None:
+    event = job_pb2.Event(job_id=draft.job.job_id, time=draft.time, task=task.name, attempt=task.attempt)
+    match what:
+        case "progress":
+            event.progress.CopyFrom(update.progress)
+            draft.changed[task.name] = replace(task, progress=update.progress)
+        case "log":
+            event.log.CopyFrom(update.log)
+        case "checkpoint":
+            event.checkpoint.CopyFrom(update.checkpoint)
+            draft.changed[task.name] = replace(task, checkpoint=update.checkpoint)
+        case "artifact":
+            artifact = artifact_pb2.Artifact()
+            artifact.CopyFrom(update.artifact)
+            artifact.task = task.name
+            if any(known.key == artifact.key for known in task.artifacts):
+                return
+            event.artifact.CopyFrom(artifact)
+            draft.changed[task.name] = replace(task, artifacts=(*task.artifacts, artifact))
+    draft.events.append(event)
+
+
+def _succeeded(draft: _Draft, task: TaskRecord, update: task_pb2.Update) -> None:
+    result = update.succeeded.result
+    done = replace(
+        task,
+        state=task_pb2.TASK_STATE_SUCCEEDED,
+        lease_id=update.lease_id,
+        result=result,
+        failure=None,
+        end_ms=draft.now_ms,
+    )
+    draft.move_task(done, result=result)
+    if draft.job.cancel_requested or _failing(draft):
+        _settle_job(draft)
+        return
+    for waiting in draft.tasks():
+        if waiting.state == WAITING and all(
+            draft.task(name).state == task_pb2.TASK_STATE_SUCCEEDED for name in waiting.needs
+        ):
+            draft.changed[waiting.name] = replace(waiting, state=READY, attempt=1)
+            draft.effects.append(HandOver(task=waiting.name))
+    _settle_job(draft)
+
+
+def _failed(draft: _Draft, task: TaskRecord, failure: task_pb2.Failure) -> None:
+    if draft.job.cancel_requested:
+        _stopped(draft, task)
+        return
+    if failure.retryable and task.attempt < draft.job.retry.max_attempts and not _failing(draft):
+        again = replace(
+            task, state=READY, attempt=task.attempt + 1, lease_id="", worker_id="", failure=failure, progress=None
+        )
+        draft.move_task(again, failure=failure)
+        # A lost worker says nothing against the task: no reason to wait before the next one tries.
+        pause = 0.0 if failure.reason == WORKER_LOST else draft.job.retry.pause_before(again.attempt)
+        draft.effects.append(HandOver(task=task.name, pause_seconds=pause))
+        return
+    draft.move_task(
+        replace(task, state=task_pb2.TASK_STATE_FAILED, failure=failure, end_ms=draft.now_ms), failure=failure
+    )
+    _stop_everything(draft, task_pb2.TASK_STATE_SKIPPED)
+    _settle_job(draft)
+
+
+WORKER_LOST = "WORKER_LOST"
+
+
+def _lost_failure(lost: task_pb2.Update.Lost) -> task_pb2.Failure:
+    return task_pb2.Failure(reason=WORKER_LOST, message=lost.message or "the worker is gone", retryable=True)
+
+
+def _stopped(draft: _Draft, task: TaskRecord) -> None:
+    """The attempt has ended on request; without one (an operator stopped it at the worker) the task is tried again."""
+    if not draft.job.cancel_requested and not _failing(draft):
+        failure = task_pb2.Failure(reason="STOPPED", message="the attempt was stopped at its worker", retryable=True)
+        _failed(draft, task, failure)
+        return
+    draft.move_task(replace(task, state=task_pb2.TASK_STATE_CANCELLED, end_ms=draft.now_ms))
+    _settle_job(draft)
+
+
+def _stop_everything(draft: _Draft, waiting_become: task_pb2.TaskState.ValueType) -> None:
+    for task in draft.tasks():
+        if task.state == WAITING:
+            draft.move_task(replace(task, state=waiting_become, end_ms=draft.now_ms))
+        elif not task.at_rest:
+            draft.effects.append(Stop(task=task.name, attempt=task.attempt, lease_id=task.lease_id))
+
+
+def _failing(draft: _Draft) -> bool:
+    return any(task.state == task_pb2.TASK_STATE_FAILED for task in draft.tasks())
+
+
+def _settle_job(draft: _Draft) -> None:
+    """End the job if every task is at rest."""
+    tasks = draft.tasks()
+    if not all(task.at_rest for task in tasks):
+        return
+    states = {task.state for task in tasks}
+    if states == {task_pb2.TASK_STATE_SUCCEEDED}:
+        draft.move_job(job_pb2.JOB_STATE_SUCCEEDED)
+    elif task_pb2.TASK_STATE_FAILED in states:
+        culprit = next(task for task in tasks if task.state == task_pb2.TASK_STATE_FAILED)
+        draft.move_job(job_pb2.JOB_STATE_FAILED, culprit.failure)
+    else:
+        draft.move_job(job_pb2.JOB_STATE_CANCELLED)

@@ -1,0 +1,52 @@
+"""Pages of jobs: newest first, by owner, filtered, stable while jobs are created."""
+
+from dataclasses import dataclass
+
+from services.orchestrator import ids
+from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.records import Stored
+from tutti import errors
+from tutti.v1 import orchestrator_pb2
+
+DEFAULT_PAGE, LARGEST_PAGE = 50, 200
+#: Jobs read at most for one page; a filter that matches few of them yields a short page and a token to go on.
+MOST_READ = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    jobs: list[Stored]
+    next_token: str
+
+
+async def list_jobs(store: JobStore, owner: str, request: orchestrator_pb2.ListJobsRequest) -> Page:
+    if not 0 <= request.page_size <= LARGEST_PAGE:
+        raise errors.InvalidInput(
+            f"page_size: {request.page_size}; use 1 to {LARGEST_PAGE}, or 0 for {DEFAULT_PAGE}", field="page_size"
+        )
+    size, before = request.page_size or DEFAULT_PAGE, request.page_token
+    if before and not ids.is_job_id(before):
+        raise errors.InvalidInput("page_token: not one; take it from the previous page", field="page_token")
+    found: list[Stored] = []
+    for _ in range(0, MOST_READ, LARGEST_PAGE):
+        names = await store.page(owner, before, LARGEST_PAGE)
+        for stored in names.jobs:
+            if _matches(stored, request.filter):
+                found.append(stored)
+                if len(found) == size:
+                    return Page(jobs=found, next_token=stored.record.job_id)
+        before = names.last
+        if not before:
+            return Page(jobs=found, next_token="")
+    return Page(jobs=found, next_token=before)
+
+
+def _matches(stored: Stored, filter: orchestrator_pb2.JobFilter) -> bool:
+    record = stored.record
+    if filter.states and record.state not in filter.states:
+        return False
+    if filter.HasField("created_after") and record.create_ms < filter.created_after.ToMilliseconds():
+        return False
+    if filter.HasField("created_before") and record.create_ms >= filter.created_before.ToMilliseconds():
+        return False
+    return all(record.spec.labels.get(key) == value for key, value in filter.labels.items())

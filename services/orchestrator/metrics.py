@@ -1,0 +1,22 @@
+"""What the orchestrator counts."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+JOBS_CREATED = Counter("tutti_jobs_created", "Jobs accepted.")
+JOBS_REFUSED = Counter("tutti_jobs_refused", "Jobs refused at the door.", ["reason"])
+JOBS_ENDED = Counter("tutti_jobs_ended", "Jobs that came to rest.", ["state"])
+JOB_SECONDS = Histogram(
+    "tutti_job_seconds",
+    "Seconds from acceptance to rest.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
+JOBS_DRIVEN = Gauge("tutti_jobs_driven", "Jobs that this replica drives now.")
+JOBS_WATCHED = Gauge("tutti_jobs_watched", "Jobs that somebody watches at this replica now.")
+TAKE_OVERS = Counter("tutti_job_take_overs", "Jobs taken over from another replica.")
+STALE_UPDATES = Counter("tutti_stale_updates", "Updates refused because their attempt or lease no longer counts.")
+FENCED_COMMITS = Counter("tutti_fenced_commits", "Commits refused because another replica drives the job.")
+COMMIT_SECONDS = Histogram(
+    "tutti_commit_seconds",
+    "Seconds that one batch of commits took in Redis.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5),
+)

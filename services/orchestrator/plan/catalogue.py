@@ -1,0 +1,31 @@
+"""The kinds that the mesh serves, as this replica last read them from the store."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from services.orchestrator.plan.kinds import Kinds
+from tutti.v1 import scheduler_pb2
+
+#: A kind that is not known is asked for at most so often, in seconds: nonsense must not become load on Redis.
+ASK_AGAIN_SECONDS = 0.25
+
+
+class Catalogue:
+    def __init__(self, read: Callable[[], Awaitable[Sequence[scheduler_pb2.KindInfo]]]) -> None:
+        self._read = read
+        self._asked = 0.0
+        self._seen: set[bytes] = set()
+        self.kinds = Kinds()
+
+    async def refresh(self) -> None:
+        known = await self._read()
+        seen = {info.SerializeToString() for info in known}
+        if seen != self._seen:
+            self.kinds, self._seen = Kinds(known), seen
+
+    async def learn(self, kind: str) -> None:
+        """Look once more whether a kind has become known; a worker that serves it may have just registered."""
+        if not kind or kind in self.kinds or time.monotonic() - self._asked < ASK_AGAIN_SECONDS:
+            return
+        self._asked = time.monotonic()
+        await self.refresh()

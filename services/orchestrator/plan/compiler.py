@@ -1,0 +1,94 @@
+"""Checks a spec as a whole and compiles it to a plan."""
+
+from dataclasses import dataclass
+
+from services.orchestrator.job import Retry
+from services.orchestrator.plan.kinds import Kinds
+from services.orchestrator.plan.music import compile_music
+from tutti import errors, structs
+from tutti.v1 import job_pb2, task_pb2
+
+#: Largest input of a task in bytes. What is larger belongs into an artifact.
+LARGEST_INPUT = 64 * 1024
+MOST_LABELS, LONGEST_LABEL = 32, 128
+MOST_ATTEMPTS = 100
+LONGEST_BACKOFF_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compiled:
+    plan: job_pb2.Plan
+    retry: Retry
+
+
+def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> Compiled:
+    """Raises InvalidInput, naming the field and the remedy, for a spec that can never run."""
+    match spec.WhichOneof("work"):
+        case "task":
+            plan = _compile_task(spec.task, kinds)
+        case "music":
+            plan = compile_music(spec.music)
+        case None:
+            raise errors.InvalidInput(
+                "work: nothing to do; give 'narrative' (music) or 'kind' (a single task)", field="work"
+            )
+    _check_labels(spec)
+    if spec.priority not in task_pb2.Priority.values():
+        raise errors.InvalidInput(f"priority: {spec.priority} is none; use LOW, NORMAL or HIGH", field="priority")
+    if spec.HasField("attempt_timeout") and spec.attempt_timeout.ToNanoseconds() <= 0:
+        raise errors.InvalidInput("attempt_timeout: must be longer than 0 s", field="attempt_timeout")
+    return Compiled(plan=plan, retry=_retry(spec))
+
+
+def _compile_task(request: job_pb2.TaskRequest, kinds: Kinds) -> job_pb2.Plan:
+    if not request.kind:
+        raise errors.InvalidInput("kind: empty; name the kind of task to run", field="kind")
+    kinds.require(request.kind)
+    size = request.input.ByteSize()
+    if size > LARGEST_INPUT:
+        raise errors.InvalidInput(
+            f"input: {size:,} bytes; at most {LARGEST_INPUT:,} are allowed, put more into an artifact", field="input"
+        )
+    if not kinds.accepts_anything(request.kind):
+        kinds.check(request.kind, structs.to_dict(request.input))
+    planned = job_pb2.PlannedTask(name="main", kind=request.kind, input=request.input)
+    if request.HasField("resources"):
+        planned.resources.CopyFrom(request.resources)
+    if request.worker_labels:
+        planned.worker_labels.update(request.worker_labels)
+    return job_pb2.Plan(tasks=[planned])
+
+
+def _check_labels(spec: job_pb2.JobSpec) -> None:
+    if len(spec.labels) > MOST_LABELS:
+        raise errors.InvalidInput(f"labels: {len(spec.labels)}; at most {MOST_LABELS} are allowed", field="labels")
+    for key, value in spec.labels.items():
+        if not key or len(key) > LONGEST_LABEL or len(value) > LONGEST_LABEL:
+            raise errors.InvalidInput(
+                f"labels: key and value of {key[:32]!r} must be 1 to {LONGEST_LABEL} characters long", field="labels"
+            )
+
+
+def _retry(spec: job_pb2.JobSpec) -> Retry:
+    given, default = spec.retry, Retry()
+    if not 0 <= given.max_attempts <= MOST_ATTEMPTS:
+        raise errors.InvalidInput(
+            f"retry.max_attempts: {given.max_attempts}; use 1 to {MOST_ATTEMPTS}", field="retry.max_attempts"
+        )
+    return Retry(
+        max_attempts=given.max_attempts or default.max_attempts,
+        initial_backoff_seconds=_pause(spec, "initial_backoff", default.initial_backoff_seconds),
+        max_backoff_seconds=_pause(spec, "max_backoff", default.max_backoff_seconds),
+    )
+
+
+def _pause(spec: job_pb2.JobSpec, name: str, default: float) -> float:
+    if not spec.retry.HasField(name):  # type: ignore[arg-type]  # both names are duration fields
+        return default
+    seconds = float(getattr(spec.retry, name).ToNanoseconds() / 1e9)
+    if not 0 <= seconds <= LONGEST_BACKOFF_SECONDS:
+        raise errors.InvalidInput(
+            f"retry.{name}: {seconds:g} s; it must lie between 0 and {LONGEST_BACKOFF_SECONDS:g} seconds",
+            field=f"retry.{name}",
+        )
+    return seconds

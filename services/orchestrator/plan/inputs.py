@@ -1,0 +1,48 @@
+"""How the results of earlier tasks become the input of a later one: `${<task>.result.<path>}`."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import struct_pb2
+
+from tutti import errors, structs
+
+#: Any reference, for a quick look whether there is one at all.
+MARK = "${"
+_REFERENCE = re.compile(r"\$\{([A-Za-z0-9_-]+)\.result((?:\.[A-Za-z0-9_-]+)*)\}")
+
+
+def resolved_input(given: struct_pb2.Struct, results: Mapping[str, struct_pb2.Struct]) -> struct_pb2.Struct:
+    """Fill references in. One that is the whole of a string keeps its type; one inside a longer string becomes text."""
+    if not results:
+        return given
+    plain = {name: structs.to_dict(result) for name, result in results.items()}
+    return structs.from_dict(_fill(structs.to_dict(given), plain))
+
+
+def _fill(value: Any, results: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill(item, results) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, results) for item in value]
+    if not isinstance(value, str) or MARK not in value:
+        return value
+    whole = _REFERENCE.fullmatch(value)
+    if whole:
+        return _look_up(whole, results)
+    return _REFERENCE.sub(lambda match: str(_look_up(match, results)), value)
+
+
+def _look_up(match: re.Match[str], results: Mapping[str, Any]) -> Any:
+    found: Any = results.get(match[1])
+    for part in match[2].split(".")[1:]:
+        if isinstance(found, list) and part.isdigit() and int(part) < len(found):
+            found = found[int(part)]
+        elif isinstance(found, dict) and part in found:
+            found = found[part]
+        else:
+            raise errors.InvalidInput(
+                f"{match[0]}: the result of {match[1]!r} has no such value", field="input", reason="UNRESOLVED_INPUT"
+            )
+    return found

@@ -1,0 +1,48 @@
+"""What the mesh can run: the kinds that workers have registered, and whether an input fits them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jsonschema_rs
+
+from tutti import errors
+from tutti.v1 import scheduler_pb2
+
+
+class Kinds:
+    """Kinds by name, each with its compiled input schema. Replaced as a whole when the fleet's kinds change."""
+
+    def __init__(self, known: Iterable[scheduler_pb2.KindInfo] = ()) -> None:
+        self._validators: dict[str, jsonschema_rs.Validator | None] = {
+            info.kind: jsonschema_rs.validator_for(json.loads(info.input_schema)) if info.input_schema else None
+            for info in known
+        }
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self._validators
+
+    def accepts_anything(self, kind: str) -> bool:
+        return self._validators.get(kind) is None
+
+    def check(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Raise InvalidInput, naming the field, unless the input fits the kind's schema."""
+        check_schema(self._validators.get(kind), values, where="input")
+
+    def require(self, kind: str) -> None:
+        if kind in self._validators:
+            return
+        shown = kind if len(kind) <= 64 else f"{kind[:61]}..."
+        names = ", ".join(sorted(self._validators)) or "none yet: no worker has registered"
+        raise errors.InvalidInput(
+            f"kind: no worker serves {shown!r}; known kinds: {names}", field="kind", reason="UNKNOWN_KIND"
+        )
+
+
+def check_schema(validator: jsonschema_rs.Validator | None, values: Mapping[str, Any], *, where: str) -> None:
+    if validator is None:
+        return
+    error = next(validator.iter_errors(values), None)
+    if error is not None:
+        field = ".".join((where, *(str(part) for part in error.instance_path)))
+        raise errors.InvalidInput(f"{field}: {error.message}", field=field)

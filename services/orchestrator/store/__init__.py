@@ -1,0 +1,1 @@
+"""Jobs in Redis: the keys, the scripts that change several of them at once, and the only code that calls them."""

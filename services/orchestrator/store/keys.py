@@ -1,0 +1,72 @@
+"""Every key that the orchestrator uses. Those of a partition share the hash tag `{p}`, so each script is single-slot.
+
+key                                       type        holds
+tutti:{p}:jobs:stream:<priority>          stream      ids of jobs to drive; consumer group `orchestrators`, one
+                                                      consumer per replica; entries are acknowledged and deleted
+                                                      when their job ends
+tutti:{p}:job:<id>                        hash        the job, see `records`; expires a retention time after its end
+tutti:{p}:job:<id>:events                 stream      its event log; entry ids are the cursors; expires with it
+tutti:{p}:owner:<owner>                   sorted set  an owner's job ids, all of score 0: they sort by creation
+tutti:{p}:request:<owner>:<request_id>    string      `<job id> <digest of the spec>`, for retried creates; expires
+tutti:partitions                          string      how many partitions there are, fixed at the first start
+tutti:orchestrator:<replica>              string      a replica's lease, its value the address; expires
+tutti:kinds                               hash        kind -> KindInfo, every kind that a worker ever registered
+
+channel
+tutti:{p}:job:<id>:events                 pub/sub     pokes watchers on other replicas; the stream is the truth
+tutti:orchestrator:<replica>:wishes       pub/sub     job ids whose driver should look at a wish recorded in the job
+"""
+
+from tutti.v1 import task_pb2
+
+PARTITIONS = "tutti:partitions"
+KINDS = "tutti:kinds"
+GROUP = "orchestrators"
+
+#: In the order in which they are read.
+STREAMS = {
+    task_pb2.PRIORITY_HIGH: "high",
+    task_pb2.PRIORITY_NORMAL: "normal",
+    task_pb2.PRIORITY_LOW: "low",
+}
+
+
+def stream(partition: int, priority: int) -> str:
+    name = STREAMS.get(task_pb2.Priority.ValueType(priority), "normal")
+    return f"tutti:{{{partition}}}:jobs:stream:{name}"
+
+
+def streams(partition: int) -> list[str]:
+    return [stream(partition, priority) for priority in STREAMS]
+
+
+def job(partition: int, job_id: str) -> str:
+    return f"tutti:{{{partition}}}:job:{job_id}"
+
+
+def job_prefix(partition: int) -> str:
+    return f"tutti:{{{partition}}}:job:"
+
+
+def events(partition: int, job_id: str) -> str:
+    return f"tutti:{{{partition}}}:job:{job_id}:events"
+
+
+def owner(partition: int, name: str) -> str:
+    return f"tutti:{{{partition}}}:owner:{name}"
+
+
+def owner_prefix(partition: int) -> str:
+    return f"tutti:{{{partition}}}:owner:"
+
+
+def request(partition: int, owner_name: str, request_id: str) -> str:
+    return f"tutti:{{{partition}}}:request:{owner_name}:{request_id}"
+
+
+def replica(name: str) -> str:
+    return f"tutti:orchestrator:{name}"
+
+
+def wishes(name: str) -> str:
+    return f"tutti:orchestrator:{name}:wishes"

@@ -1,0 +1,28 @@
+-- Makes a replica the driver of jobs whose stream entries it holds (it read them, or takes them from a dead replica).
+--
+-- KEYS  1 stream   2.. job hashes
+-- ARGV  1 replica  then per job: its entry id
+-- Result  per job: { epoch, field, value, ... } or {} where there is nothing left to drive
+--
+-- The epoch rises here and nowhere else. From the moment that this returns, whatever an earlier driver writes is
+-- refused by commit.lua: that is why reading the record belongs into the same script. XCLAIM with JUSTID moves the
+-- entry to this replica even when it was pending for another one. An entry whose job is gone or at rest is dropped.
+local stream, replica = KEYS[1], ARGV[1]
+local result = {}
+for i = 2, #KEYS do
+  local entry = ARGV[i]
+  local state = redis.call('HGET', KEYS[i], 'state')
+  if not state or tonumber(state) >= 4 then
+    redis.call('XACK', stream, 'orchestrators', entry)
+    redis.call('XDEL', stream, entry)
+    result[#result + 1] = {}
+  else
+    redis.call('XCLAIM', stream, 'orchestrators', replica, 0, entry, 'JUSTID')
+    local epoch = redis.call('HINCRBY', KEYS[i], 'epoch', 1)
+    redis.call('HSET', KEYS[i], 'driver', replica)
+    local record = redis.call('HGETALL', KEYS[i])
+    table.insert(record, 1, epoch)
+    result[#result + 1] = record
+  end
+end
+return result

@@ -1,0 +1,201 @@
+"""Watchers: everyone who follows a job's events, on the replica that they happen to be connected to.
+
+The event stream in Redis is the truth. What this replica commits is handed to its watchers directly; what other
+replicas commit is announced by a poke on pub/sub, upon which the stream is read. Sequence numbers tell whether anything
+is missing in between, so that each watcher sees every event once, in order, whoever wrote it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Sequence
+
+from services.orchestrator import ids
+from services.orchestrator.job import JOB_AT_REST
+from services.orchestrator.store import keys
+from services.orchestrator.store.jobs import JobStore
+from tutti import backoff, errors, redis_client
+from tutti.v1 import job_pb2
+
+log = logging.getLogger(__name__)
+
+#: Events that a watched job keeps in memory; watchers further behind read from Redis.
+TAIL_EVENTS = 1_000
+#: Events per read from Redis.
+PAGE = 500
+
+
+class Tail:
+    """The newest events of a job that somebody watches, shared by all its watchers."""
+
+    def __init__(self) -> None:
+        self.events: list[job_pb2.Event] = []
+        self.watchers = 0
+        #: Something may have happened; replaced by a new event each time, so that nobody misses one.
+        self.news = asyncio.Event()
+        #: Of many watchers who find the tail too short, one reads from Redis for all.
+        self.fetching = asyncio.Lock()
+
+    @property
+    def last(self) -> int:
+        return self.events[-1].sequence if self.events else 0
+
+    def append(self, events: Sequence[job_pb2.Event]) -> bool:
+        """Take events that follow on what is here; False where something in between is missing."""
+        fresh = [event for event in events if event.sequence > self.last]
+        if not fresh:
+            return True
+        if self.events and fresh[0].sequence != self.last + 1:
+            return False
+        self.events += fresh
+        if len(self.events) > 2 * TAIL_EVENTS:
+            del self.events[:-TAIL_EVENTS]
+        self.wake()
+        return True
+
+    def wake(self) -> None:
+        self.news.set()
+        self.news = asyncio.Event()
+
+    def after(self, sequence: int) -> list[job_pb2.Event] | None:
+        """Events after a sequence number, or None where the tail cannot tell."""
+        if not self.events or not self.events[0].sequence - 1 <= sequence <= self.last:
+            return None
+        return self.events[bisect_right(self.events, sequence, key=lambda event: event.sequence) :]
+
+
+class WatchHub:
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._tails: dict[str, Tail] = {}
+        self._pubsub = store.blocking.pubsub()
+        self._stopping = False
+
+    @property
+    def watched_jobs(self) -> int:
+        return len(self._tails)
+
+    def publish(self, job_id: str, events: Sequence[job_pb2.Event]) -> None:
+        """Hand over what this replica has just recorded."""
+        tail = self._tails.get(job_id)
+        if tail is not None and not tail.append(events):
+            self.poke(job_id)
+
+    def poke(self, job_id: str) -> None:
+        """Something was recorded, by whomever."""
+        tail = self._tails.get(job_id)
+        if tail is not None:
+            tail.events.clear()
+            tail.wake()
+
+    async def watch(self, job_id: str, after: str) -> AsyncIterator[Sequence[job_pb2.Event]]:
+        """Everything after the cursor, then what happens, until the job is at rest and all is said."""
+        async with self._tail(job_id) as tail:
+            cursor, sequence = after, -1
+            while True:
+                if self._stopping:
+                    raise errors.Unavailable("this replica is shutting down; watch again", reason="SHUTTING_DOWN")
+                news = tail.news
+                events = await self._next(job_id, tail, cursor, sequence)
+                if events:
+                    cursor, sequence = events[-1].event_id, events[-1].sequence
+                    yield events
+                    if _ends(events[-1]):
+                        return
+                    continue
+                if sequence < 0:
+                    _, state, last = await self._store.head(job_id)
+                    if state in JOB_AT_REST and _not_before(cursor, last):
+                        return
+                await news.wait()
+
+    async def _next(self, job_id: str, tail: Tail, cursor: str, sequence: int) -> Sequence[job_pb2.Event]:
+        events = tail.after(sequence)
+        if events is not None:
+            return events
+        async with tail.fetching:
+            events = tail.after(sequence)
+            if events is None:
+                events = await self._store.events(job_id, cursor, PAGE)
+                tail.append(events)
+        return events
+
+    async def run(self) -> None:
+        """Listen to pokes until cancelled. After a break nothing is assumed: every watched job is looked at again."""
+        pauses = backoff.delays(0.05, 1.0)
+        while True:
+            try:
+                with redis_client.translated():
+                    await self._listen()
+            except errors.Unavailable as error:
+                log.warning("lost the event channel", extra={"error": error.message})
+                await asyncio.sleep(next(pauses))
+                for job_id in list(self._tails):
+                    self.poke(job_id)
+
+    def stop(self) -> None:
+        """End every stream, so that watchers go on at another replica."""
+        self._stopping = True
+        for tail in self._tails.values():
+            tail.wake()
+
+    async def close(self) -> None:
+        await self._pubsub.aclose()
+
+    async def _listen(self) -> None:
+        # A channel that nothing is published on keeps the connection subscribed while nobody watches.
+        await self._pubsub.subscribe("tutti:watching")
+        while True:
+            message = await self._pubsub.get_message(timeout=None)
+            if message is None:
+                continue
+            channel = message["channel"].decode()
+            if message["type"] == "subscribe":
+                # What another replica recorded before the subscription took effect was announced to nobody here.
+                self.poke(_job_of(channel))
+            elif message["type"] == "message":
+                self._hear(_job_of(channel), message["data"].decode())
+
+    def _hear(self, job_id: str, cursor: str) -> None:
+        tail = self._tails.get(job_id)
+        # What this replica committed itself has reached the tail before its poke comes back.
+        if tail is not None and not (tail.events and _not_before(tail.events[-1].event_id, cursor)):
+            self.poke(job_id)
+
+    @contextlib.asynccontextmanager
+    async def _tail(self, job_id: str) -> AsyncIterator[Tail]:
+        channel = keys.events(ids.partition_of(job_id, self._store.partitions), job_id)
+        tail = self._tails.get(job_id)
+        if tail is None:
+            tail = self._tails[job_id] = Tail()
+        tail.watchers += 1
+        try:
+            if tail.watchers == 1:
+                with redis_client.translated():
+                    await self._pubsub.subscribe(channel)
+            yield tail
+        finally:
+            tail.watchers -= 1
+            if tail.watchers == 0:
+                self._tails.pop(job_id, None)
+                with contextlib.suppress(errors.Unavailable), redis_client.translated():
+                    await self._pubsub.unsubscribe(channel)
+
+
+def _job_of(channel: str) -> str:
+    return channel.removesuffix(":events").rpartition(":")[2]
+
+
+def _ends(event: job_pb2.Event) -> bool:
+    return event.HasField("job_moved") and event.job_moved.state in JOB_AT_REST
+
+
+def _not_before(cursor: str, other: str) -> bool:
+    """Whether a cursor is at another or after it."""
+    return _cursor_key(cursor) >= _cursor_key(other)
+
+
+def _cursor_key(cursor: str) -> tuple[int, int]:
+    milliseconds, _, number = cursor.partition("-")
+    return (int(milliseconds or 0), int(number or 0))

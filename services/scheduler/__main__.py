@@ -1,0 +1,89 @@
+"""Starts a scheduler: a standby until it is elected, then the leader until it is told to stop or superseded."""
+
+import asyncio
+import contextlib
+import logging
+
+import uvloop
+
+from services.scheduler import metrics
+from services.scheduler.config import SchedulerSettings
+from services.scheduler.dispatch import Dispatcher
+from services.scheduler.leader import Election
+from services.scheduler.servicer import SchedulerServicer
+from tutti import errors, process, rpc, telemetry
+from tutti.client.client import SCHEDULER
+from tutti.config import default_instance_name, load
+from tutti.v1 import scheduler_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+
+class Superseded(Exception):
+    """Another scheduler leads; ends the task group of a term."""
+
+
+async def lead(
+    election: Election, servicer: SchedulerServicer, server: rpc.Server, settings: SchedulerSettings
+) -> None:
+    """Stand for election and lead, again and again."""
+    while True:
+        metrics.LEADER.set(0)
+        term = await election.win()
+        log.info("leading", extra={"term": term})
+        metrics.LEADER.set(1)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                servicer.dispatcher = Dispatcher(
+                    term=term,
+                    settle_seconds=settings.settle_seconds,
+                    heartbeat_ttl_seconds=settings.heartbeat_ttl_seconds,
+                    tasks=tasks,
+                )
+                tasks.create_task(servicer.dispatcher.upkeep(), name="upkeep")
+                await server.serving(True)
+                await election.keep()
+                raise Superseded
+        except* Superseded:
+            log.warning("another scheduler leads", extra={"term": term})
+        finally:
+            # The streams of this term must not outlive it: their readers would wait for updates that go elsewhere.
+            dispatcher, servicer.dispatcher = servicer.dispatcher, None
+            if dispatcher is not None:
+                dispatcher.end_streams()
+            await server.serving(False)
+
+
+async def serve(settings: SchedulerSettings) -> None:
+    name = f"{settings.instance or default_instance_name('scheduler')}.{process.incarnation()}"
+    telemetry.start(settings, service="scheduler", instance=name)
+    server = rpc.Server(services=[SCHEDULER])
+    address = server.bind(f"{settings.bind_host}:{settings.port}")
+    election = Election(
+        settings.redis_url,
+        name=f"{name} {settings.advertise or address}",
+        lease_seconds=settings.leader_lease_seconds,
+    )
+    servicer = SchedulerServicer(election)
+    scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server(servicer, server.grpc)
+    await server.start()
+
+    async def shut_down() -> None:
+        # The lease goes back first: the standby leads while this one is still saying good-bye.
+        with contextlib.suppress(errors.Unavailable):
+            await election.leave()
+        await server.serving(False)
+        if servicer.dispatcher is not None:
+            servicer.dispatcher.end_streams()
+        await server.stop(min(1.0, settings.grace_seconds))
+
+    await process.run({"lead": lambda: lead(election, servicer, server, settings)}, on_stop=shut_down)
+    await election.close()
+
+
+def main() -> None:
+    process.main(serve(load(SchedulerSettings)), uvloop.new_event_loop)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,396 @@
+"""A leader's term: orders in, leases out, updates passed on. Lives from one election to the next.
+
+Everything here is soft. A new leader begins with nothing: workers register with what they run, orchestrators hand over
+again what has not ended, and what fits together is attached to instead of being run twice.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from services.scheduler import metrics
+from services.scheduler.fleet import Fleet
+from services.scheduler.leases import Held, Leases, is_terminal
+from services.scheduler.orders import Shapes, TaskKey
+from services.scheduler.queue import TaskQueue, Waiting
+from services.scheduler.workers import WorkerGone, WorkerLink
+from tutti import errors
+from tutti.updates import Outbox
+from tutti.v1 import scheduler_pb2, task_pb2
+
+log = logging.getLogger(__name__)
+
+#: An orchestrator that has not been heard of for so long has no stream to wait for any more; its jobs were taken over.
+FORGET_ORCHESTRATOR_SECONDS = 120.0
+
+
+class Peer:
+    """An orchestrator replica: its outbox, and when it was last heard."""
+
+    def __init__(self, epoch: str) -> None:
+        self.outbox = Outbox(epoch)
+        self.last_heard = time.monotonic()
+
+
+class Dispatcher:
+    def __init__(
+        self, *, term: int, settle_seconds: float, heartbeat_ttl_seconds: float, tasks: asyncio.TaskGroup
+    ) -> None:
+        self.term = term
+        self.epoch = str(term)
+        self.queue = TaskQueue()
+        self.fleet = Fleet()
+        self.leases = Leases(term)
+        self._shapes = Shapes()
+        self._peers: dict[str, Peer] = {}
+        self._links: dict[str, WorkerLink] = {}
+        self._link_tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = tasks
+        self._heartbeat_ttl = heartbeat_ttl_seconds
+        self._settled_at = time.monotonic() + settle_seconds
+        #: Recovered orders that came before workers had the time to say what they run.
+        self._unsettled: dict[TaskKey, Waiting] = {}
+
+    @property
+    def heartbeat_interval_ms(self) -> int:
+        return int(self._heartbeat_ttl * 1000 / 3)
+
+    def link(self, worker_id: str) -> WorkerLink | None:
+        return self._links.get(worker_id)
+
+    def links(self) -> list[WorkerLink]:
+        return [self._links[worker_id] for worker_id in sorted(self._links)]
+
+    # --- orchestrators
+
+    def check_epoch(self, epoch: str) -> None:
+        if epoch != self.epoch:
+            raise errors.PreconditionFailed(
+                f"this leader's term is {self.epoch}, not {epoch or 'unknown'}; watch again and hand over anew",
+                reason="STALE_EPOCH",
+            )
+
+    def schedule(self, orchestrator_id: str, orders: Iterable[task_pb2.TaskOrder]) -> None:
+        for order in orders:
+            self._take(orchestrator_id, order)
+        self.place()
+
+    def acknowledge(self, orchestrator_id: str, number: int) -> None:
+        peer = self._peer(orchestrator_id)
+        for update in peer.outbox.acknowledge(number):
+            if is_terminal(update):
+                self.leases.forget(update)
+        for link in self._links.values():
+            link.acknowledge(self._acknowledged_by)
+
+    async def watch(self, orchestrator_id: str, after: task_pb2.UpdateCursor) -> AsyncIterator[task_pb2.UpdateBatch]:
+        peer = self._peer(orchestrator_id)
+        if after.epoch == self.epoch:
+            self.acknowledge(orchestrator_id, after.number)
+        async for batch in peer.outbox.read(after):
+            peer.last_heard = time.monotonic()
+            yield batch
+
+    def cancel(self, orchestrator_id: str, attempts: Iterable[task_pb2.AttemptRef]) -> None:
+        for ref in attempts:
+            key = (ref.job_id, ref.task)
+            held = self.leases.find(key)
+            self.queue.remove(key)
+            self._unsettled.pop(key, None)
+            if held is not None and held.attempt == ref.attempt:
+                self._links[held.worker_id].stop(held.ref())
+                continue
+            ended = self.leases.how_ended((ref.job_id, ref.task, ref.attempt))
+            stopped = task_pb2.Update(
+                job_id=ref.job_id,
+                task=ref.task,
+                attempt=ref.attempt,
+                lease_id=ref.lease_id,
+                cancelled=task_pb2.Update.Cancelled(),
+            )
+            self._peer(orchestrator_id).outbox.extend(ended or [stopped])
+
+    def _take(self, orchestrator_id: str, order: task_pb2.TaskOrder) -> None:
+        key = (order.job_id, order.task)
+        ended = self.leases.how_ended((*key, order.attempt))
+        if ended:
+            self._peer(orchestrator_id).outbox.extend(ended)
+            return
+        held = self.leases.find(key)
+        if held is not None and held.attempt > order.attempt:
+            return  # an orchestrator that was taken over; its successor is further
+        if held is not None and held.attempt == order.attempt:
+            self._attach(held, orchestrator_id, order)
+            return
+        if held is not None:
+            # A later attempt was decided on while this one still runs: it no longer counts.
+            self._revoke(held)
+        waiting = Waiting(
+            order=order,
+            shape=self._shapes.of(order),
+            orchestrator_id=orchestrator_id,
+            queued_ms=time.time_ns() // 1_000_000,
+        )
+        if order.recovered and time.monotonic() < self._settled_at:
+            self._unsettled[key] = waiting
+        else:
+            self.queue.push(waiting)
+
+    def _attach(self, held: Held, orchestrator_id: str, order: task_pb2.TaskOrder) -> None:
+        metrics.ATTACHED.inc()
+        held.orchestrator_id, held.order = orchestrator_id, order
+        outbox = self._peer(orchestrator_id).outbox
+        if held.started:
+            outbox.put(held.update(started=task_pb2.Update.Started(worker_id=held.worker_id)))
+        else:
+            outbox.put(held.update(leased=task_pb2.Update.Leased(worker_id=held.worker_id)))
+        outbox.extend(held.backlog)
+        held.backlog.clear()
+
+    def _peer(self, orchestrator_id: str) -> Peer:
+        peer = self._peers.get(orchestrator_id)
+        if peer is None:
+            peer = self._peers[orchestrator_id] = Peer(self.epoch)
+        peer.last_heard = time.monotonic()
+        return peer
+
+    def _acknowledged_by(self, orchestrator_id: str) -> int:
+        peer = self._peers.get(orchestrator_id)
+        # Of an orchestrator that was forgotten nothing more will come: its successor has asked for what it needs.
+        return peer.outbox.acknowledged if peer is not None else 2**62
+
+    # --- placement
+
+    def place(self) -> None:
+        """Give leases out while something that waits fits a worker with room."""
+        now_ms = time.time_ns() // 1_000_000
+        while (found := self.queue.next(self.fleet.place)) is not None:
+            waiting, worker_id = found
+            order = waiting.order
+            held = Held(
+                lease_id=self.leases.mint(),
+                job_id=order.job_id,
+                task=order.task,
+                attempt=order.attempt,
+                kind=order.kind,
+                worker_id=worker_id,
+                orchestrator_id=waiting.orchestrator_id,
+                order=order,
+            )
+            self.leases.add(held)
+            self._links[worker_id].execute(task_pb2.Lease(lease_id=held.lease_id, order=order))
+            metrics.PLACED.inc()
+            metrics.WAIT_SECONDS.observe((now_ms - waiting.queued_ms) / 1000)
+
+    def _accepted(self, leases: Sequence[task_pb2.Lease]) -> None:
+        """The worker has taken them; what has begun in the meantime needs no announcement."""
+        for lease in leases:
+            held = self.leases.find((lease.order.job_id, lease.order.task))
+            if held is not None and held.lease_id == lease.lease_id and not held.started:
+                self._say(held, held.update(leased=task_pb2.Update.Leased(worker_id=held.worker_id)))
+
+    def _refused(self, leases: Sequence[task_pb2.Lease], why: str) -> None:
+        """The call failed, so nobody knows whether the worker has them. They end as lost, under a lease that is over:
+        should they be running after all, the worker is told to stop them with its first update."""
+        for lease in leases:
+            held = self.leases.find((lease.order.job_id, lease.order.task))
+            if held is not None and held.lease_id == lease.lease_id:
+                self._lose(held, f"the lease could not be given out: {why}")
+        self.place()
+
+    # --- workers
+
+    def register(self, request: scheduler_pb2.RegisterWorkerRequest) -> None:
+        info = request.info
+        known = self._links.get(info.worker_id)
+        if known is not None:
+            if known.info.incarnation == info.incarnation and known.connected:
+                known.heard()
+                return
+            self._remove_worker(info.worker_id, "it registered anew", keep=request.running)
+        link = WorkerLink(
+            info,
+            term=self.term,
+            on_updates=self._on_updates,
+            on_accepted=self._accepted,
+            on_refused=self._refused,
+        )
+        self._links[info.worker_id] = link
+        self.fleet.join(info, request.ready_models)
+        for ref in request.running:
+            self._adopt(info, ref)
+        self._link_tasks[info.worker_id] = self._tasks.create_task(self._follow(link), name=f"worker-{info.worker_id}")
+        metrics.WORKERS.set(len(self._links))
+        log.info(
+            "a worker joined", extra={"worker": info.worker_id, "slots": info.slots, "running": len(request.running)}
+        )
+        self.place()
+
+    def heartbeat(self, request: scheduler_pb2.HeartbeatRequest) -> bool:
+        """Note a sign of life; False for a worker that should register (again)."""
+        link = self._links.get(request.worker_id)
+        if link is None or link.info.incarnation != request.incarnation or request.epoch != self.epoch:
+            return False
+        link.heard()
+        if request.draining:
+            self.fleet.close(request.worker_id)
+        self.fleet.set_ready_models(request.worker_id, request.ready_models)
+        self.place()
+        return True
+
+    def deregister(self, worker_id: str, incarnation: str) -> None:
+        link = self._links.get(worker_id)
+        if link is not None and link.info.incarnation == incarnation:
+            self._remove_worker(worker_id, "it left")
+            self.place()
+
+    def _adopt(self, info: scheduler_pb2.WorkerInfo, ref: task_pb2.AttemptRef) -> None:
+        """Take over a lease that an earlier leader gave out, until an orchestrator asks for it."""
+        held = self.leases.find((ref.job_id, ref.task))
+        if held is not None:
+            if held.lease_id != ref.lease_id:
+                self._links[info.worker_id].stop(ref)
+            return
+        adopted = Held(
+            lease_id=ref.lease_id,
+            job_id=ref.job_id,
+            task=ref.task,
+            attempt=ref.attempt,
+            kind="",
+            worker_id=info.worker_id,
+            orchestrator_id="",
+            order=None,
+            started=True,
+        )
+        self.leases.add(adopted)
+        self.fleet.occupy(info.worker_id, adopted.kind)
+        waiting = self._unsettled.pop(adopted.key, None)
+        if waiting is not None:
+            self._take(waiting.orchestrator_id, waiting.order)
+
+    async def _follow(self, link: WorkerLink) -> None:
+        try:
+            await link.run()
+        except WorkerGone as error:
+            if self._links.get(link.info.worker_id) is link:
+                self._remove_worker(link.info.worker_id, error.message)
+                self.place()
+
+    def _remove_worker(self, worker_id: str, why: str, keep: Iterable[task_pb2.AttemptRef] = ()) -> None:
+        """Take a worker out of the fleet; its leases are lost, except those in `keep`, which it still runs."""
+        kept = {ref.lease_id for ref in keep}
+        del self._links[worker_id]
+        self.fleet.leave(worker_id)
+        task = self._link_tasks.pop(worker_id)
+        if task is not asyncio.current_task():
+            task.cancel()
+        for held in self.leases.of_worker(worker_id):
+            if held.lease_id in kept:
+                self.leases.drop(held)
+                self._unsettled_again(held)
+            else:
+                self._lose(held, f"worker {worker_id} is gone: {why}")
+        metrics.WORKERS.set(len(self._links))
+        log.warning("a worker left", extra={"worker": worker_id, "why": why})
+
+    def _unsettled_again(self, held: Held) -> None:
+        """A lease that its worker still runs, but whose stream has to be opened anew."""
+        if held.order is not None:
+            self._unsettled[held.key] = Waiting(
+                order=held.order,
+                shape=self._shapes.of(held.order),
+                orchestrator_id=held.orchestrator_id,
+                queued_ms=time.time_ns() // 1_000_000,
+            )
+
+    async def _on_updates(self, link: WorkerLink, batch: task_pb2.UpdateBatch) -> None:
+        to: dict[str, int] = {}
+        ended = False
+        for update in batch.updates:
+            held = self.leases.current(update)
+            if held is None:
+                self._stale(link, update)
+                continue
+            if is_terminal(update):
+                ended = True
+                self.leases.end(held, update)
+                self.fleet.release(held.worker_id, held.kind)
+            elif not held.started:
+                held.started = True
+            number = self._say(held, update)
+            if number:
+                to[held.orchestrator_id] = number
+        link.passed_on(batch.number, to)
+        link.acknowledge(self._acknowledged_by)
+        if ended:
+            self.place()
+
+    def _say(self, held: Held, update: task_pb2.Update) -> int:
+        """Put an update on its orchestrator's stream; returns its number there."""
+        if not held.orchestrator_id:
+            held.backlog.append(update)
+            return 0
+        return self._peer_quietly(held.orchestrator_id).outbox.put(update)
+
+    def _peer_quietly(self, orchestrator_id: str) -> Peer:
+        """The peer, without taking this for a sign of life."""
+        return self._peers.get(orchestrator_id) or self._peer(orchestrator_id)
+
+    def _stale(self, link: WorkerLink, update: task_pb2.Update) -> None:
+        """An update under a lease that is not current. What ended under an earlier leader, and was not recorded before
+        it died, is kept for the orchestrator that will ask; a worker that still runs a stale lease is told to stop."""
+        term, _, _ = update.lease_id.partition("-")
+        if term.isdigit() and int(term) < self.term:
+            self.leases.collect(update)
+            waiting = self._unsettled.get((update.job_id, update.task))
+            if waiting is not None and is_terminal(update):
+                del self._unsettled[waiting.key]
+                self._take(waiting.orchestrator_id, waiting.order)
+            return
+        if is_terminal(update):
+            return
+        metrics.STALE_UPDATES.inc()
+        link.stop(
+            task_pb2.AttemptRef(
+                job_id=update.job_id, task=update.task, attempt=update.attempt, lease_id=update.lease_id
+            )
+        )
+
+    def _lose(self, held: Held, why: str) -> None:
+        metrics.LOST.inc()
+        update = held.update(lost=task_pb2.Update.Lost(worker_id=held.worker_id, message=why))
+        self.leases.end(held, update)
+        self.fleet.release(held.worker_id, held.kind)
+        self._say(held, update)
+
+    def _revoke(self, held: Held) -> None:
+        self._links[held.worker_id].stop(held.ref())
+        self.leases.drop(held)
+        self.fleet.release(held.worker_id, held.kind)
+
+    # --- upkeep
+
+    async def upkeep(self) -> None:
+        """Give up silent workers, settle recovered orders, forget orchestrators that are gone."""
+        while True:
+            await asyncio.sleep(min(0.2, self._heartbeat_ttl / 6))
+            now = time.monotonic()
+            for link in self.links():
+                if now - link.last_heard > self._heartbeat_ttl:
+                    self._remove_worker(link.info.worker_id, "it missed its heartbeats")
+            if now >= self._settled_at:
+                for waiting in self._unsettled.values():
+                    self.queue.push(waiting)
+                self._unsettled.clear()
+            for name, peer in list(self._peers.items()):
+                if now - peer.last_heard > FORGET_ORCHESTRATOR_SECONDS:
+                    del self._peers[name]
+            self.place()
+            metrics.QUEUED.set(len(self.queue))
+            metrics.LEASED.set(len(self.leases))
+
+    def end_streams(self) -> None:
+        """The term is over: orchestrators shall look for the next leader."""
+        for peer in self._peers.values():
+            peer.outbox.end()

@@ -1,0 +1,66 @@
+"""Who leads: a lease in Redis, and a term that grows with every election.
+
+The term fences: workers refuse a leader of an earlier term, and leases carry it. So a leader may go on while Redis is
+away; should another have been elected meanwhile, nobody listens to this one any more.
+
+    key                       type     holds
+    tutti:scheduler:leader    string   the leader's name and address; expires
+    tutti:scheduler:term      string   the last term
+    tutti:kinds               hash     kind -> KindInfo, every kind that a worker ever registered
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from tutti import errors, redis_client
+from tutti.v1 import scheduler_pb2
+
+log = logging.getLogger(__name__)
+
+LEADER = "tutti:scheduler:leader"
+TERM = "tutti:scheduler:term"
+KINDS = "tutti:kinds"
+
+
+class Election:
+    def __init__(self, url: str, *, name: str, lease_seconds: float) -> None:
+        self._redis = redis_client.connect(url)
+        self._scripts = redis_client.scripts(self._redis, Path(__file__).parent / "scripts")
+        self._name = name
+        self._lease_ms = int(lease_seconds * 1000)
+
+    async def win(self) -> int:
+        """Wait until this process leads; returns its term."""
+        while True:
+            try:
+                with redis_client.translated():
+                    if await self._redis.set(LEADER, self._name, nx=True, px=self._lease_ms):
+                        return int(await self._redis.incr(TERM))
+            except errors.Unavailable as error:
+                log.warning("cannot stand for election", extra={"error": error.message})
+            await asyncio.sleep(self._lease_ms / 3000)
+
+    async def keep(self) -> None:
+        """Return once another leads."""
+        while True:
+            await asyncio.sleep(self._lease_ms / 3000)
+            try:
+                with redis_client.translated():
+                    if not await self._scripts["keep"](keys=[LEADER], args=[self._name, self._lease_ms]):
+                        return
+            except errors.Unavailable as error:
+                log.warning("cannot refresh the leader's lease", extra={"error": error.message})
+
+    async def leave(self) -> None:
+        with redis_client.translated():
+            await self._scripts["leave"](keys=[LEADER], args=[self._name])
+
+    async def publish_kinds(self, kinds: Iterable[scheduler_pb2.KindInfo]) -> None:
+        """Make known what the mesh can run. Never taken back: jobs may wait for a worker that is away."""
+        with redis_client.translated():
+            await self._redis.hset(KINDS, mapping={kind.kind: kind.SerializeToString() for kind in kinds})
+
+    async def close(self) -> None:
+        await self._redis.aclose()

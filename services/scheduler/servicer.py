@@ -1,0 +1,168 @@
+"""SchedulerService: between the contract's messages and the leader's dispatcher. On a standby, every call says so."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from services.scheduler.dispatch import Dispatcher
+from services.scheduler.leader import Election
+from services.scheduler.workers import WorkerLink
+from tutti import errors
+from tutti.v1 import scheduler_pb2, scheduler_pb2_grpc
+
+DEFAULT_PAGE, LARGEST_PAGE = 100, 1_000
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
+    def __init__(self, election: Election) -> None:
+        self._election = election
+        #: The leader's, as long as this process leads.
+        self.dispatcher: Dispatcher | None = None
+
+    def _leading(self) -> Dispatcher:
+        if self.dispatcher is None:
+            raise errors.Unavailable("this scheduler is a standby; the leader answers", reason="NOT_LEADER")
+        return self.dispatcher
+
+    async def Schedule(
+        self, request: scheduler_pb2.ScheduleRequest, context: Context
+    ) -> scheduler_pb2.ScheduleResponse:
+        dispatcher = self._leading()
+        _require(request.orchestrator_id, "orchestrator_id")
+        dispatcher.check_epoch(request.epoch)
+        dispatcher.acknowledge(request.orchestrator_id, request.acknowledged)
+        dispatcher.schedule(request.orchestrator_id, request.orders)
+        return scheduler_pb2.ScheduleResponse()
+
+    async def WatchTasks(
+        self, request: scheduler_pb2.WatchTasksRequest, context: Context
+    ) -> AsyncIterator[scheduler_pb2.WatchTasksResponse]:
+        dispatcher = self._leading()
+        _require(request.orchestrator_id, "orchestrator_id")
+        async for batch in dispatcher.watch(request.orchestrator_id, request.after):
+            yield scheduler_pb2.WatchTasksResponse(batch=batch)
+
+    async def CancelTasks(
+        self, request: scheduler_pb2.CancelTasksRequest, context: Context
+    ) -> scheduler_pb2.CancelTasksResponse:
+        _require(request.orchestrator_id, "orchestrator_id")
+        self._leading().cancel(request.orchestrator_id, request.attempts)
+        return scheduler_pb2.CancelTasksResponse()
+
+    async def RegisterWorker(
+        self, request: scheduler_pb2.RegisterWorkerRequest, context: Context
+    ) -> scheduler_pb2.RegisterWorkerResponse:
+        dispatcher, info = self._leading(), request.info
+        for field in ("worker_id", "incarnation", "address"):
+            _require(getattr(info, field), f"info.{field}")
+        if info.slots < 1 or not info.kinds:
+            field = "info.slots" if info.slots < 1 else "info.kinds"
+            raise errors.InvalidInput(f"{field}: a worker serves at least one kind in at least one slot", field=field)
+        # Known kinds are durable before the worker counts, or a job for it could be refused at the door.
+        await self._election.publish_kinds(info.kinds)
+        dispatcher.register(request)
+        return scheduler_pb2.RegisterWorkerResponse(
+            epoch=dispatcher.epoch, heartbeat_interval_ms=dispatcher.heartbeat_interval_ms
+        )
+
+    async def Heartbeat(
+        self, request: scheduler_pb2.HeartbeatRequest, context: Context
+    ) -> scheduler_pb2.HeartbeatResponse:
+        return scheduler_pb2.HeartbeatResponse(register=not self._leading().heartbeat(request))
+
+    async def DeregisterWorker(
+        self, request: scheduler_pb2.DeregisterWorkerRequest, context: Context
+    ) -> scheduler_pb2.DeregisterWorkerResponse:
+        self._leading().deregister(request.worker_id, request.incarnation)
+        return scheduler_pb2.DeregisterWorkerResponse()
+
+    async def ListWorkers(
+        self, request: scheduler_pb2.ListWorkersRequest, context: Context
+    ) -> scheduler_pb2.ListWorkersResponse:
+        dispatcher = self._leading()
+        if not 0 <= request.page_size <= LARGEST_PAGE:
+            raise errors.InvalidInput(f"page_size: {request.page_size}; use 1 to {LARGEST_PAGE}", field="page_size")
+        size = request.page_size or DEFAULT_PAGE
+        links = [link for link in dispatcher.links() if link.info.worker_id > request.page_token]
+        token = links[size - 1].info.worker_id if len(links) > size else ""
+        return scheduler_pb2.ListWorkersResponse(
+            workers=[_worker(dispatcher, link) for link in links[:size]], next_page_token=token
+        )
+
+    async def GetWorker(
+        self, request: scheduler_pb2.GetWorkerRequest, context: Context
+    ) -> scheduler_pb2.GetWorkerResponse:
+        dispatcher = self._leading()
+        link = dispatcher.link(request.worker_id)
+        if link is None:
+            raise errors.NotFound(
+                f"no worker {request.worker_id[:64]!r}; list them with ListWorkers",
+                field="worker_id",
+                reason="WORKER_NOT_FOUND",
+            )
+        return scheduler_pb2.GetWorkerResponse(worker=_worker(dispatcher, link))
+
+    async def GetQueues(
+        self, request: scheduler_pb2.GetQueuesRequest, context: Context
+    ) -> scheduler_pb2.GetQueuesResponse:
+        dispatcher = self._leading()
+        depth: Counter[tuple[str, int, str]] = Counter()
+        oldest: dict[tuple[str, int, str], int] = {}
+        for waiting in dispatcher.queue:
+            key = (waiting.order.kind, int(waiting.order.priority), waiting.order.owner)
+            depth[key] += 1
+            oldest[key] = min(oldest.get(key, waiting.queued_ms), waiting.queued_ms)
+        response = scheduler_pb2.GetQueuesResponse(leased=len(dispatcher.leases))
+        for key in sorted(depth):
+            kind, priority, owner = key
+            queue = response.queues.add(kind=kind, owner=owner, depth=depth[key])
+            queue.priority = priority  # type: ignore[assignment]  # it was one when it came in
+            queue.oldest_time.FromMilliseconds(oldest[key])
+        return response
+
+    async def DrainWorker(
+        self, request: scheduler_pb2.DrainWorkerRequest, context: Context
+    ) -> scheduler_pb2.DrainWorkerResponse:
+        raise _not_built("DrainWorker", "stop the worker with SIGTERM, it drains by itself")
+
+    async def RemoveStaleWorkers(
+        self, request: scheduler_pb2.RemoveStaleWorkersRequest, context: Context
+    ) -> scheduler_pb2.RemoveStaleWorkersResponse:
+        raise _not_built("RemoveStaleWorkers", "silent workers are removed by themselves")
+
+    async def PauseQueue(
+        self, request: scheduler_pb2.PauseQueueRequest, context: Context
+    ) -> scheduler_pb2.PauseQueueResponse:
+        raise _not_built("PauseQueue", "stop the workers that serve the kind")
+
+    async def ResumeQueue(
+        self, request: scheduler_pb2.ResumeQueueRequest, context: Context
+    ) -> scheduler_pb2.ResumeQueueResponse:
+        raise _not_built("ResumeQueue", "no queue can be paused yet")
+
+
+def _worker(dispatcher: Dispatcher, link: WorkerLink) -> scheduler_pb2.Worker:
+    member = dispatcher.fleet.member(link.info.worker_id)
+    state = scheduler_pb2.WORKER_STATE_READY if link.connected else scheduler_pb2.WORKER_STATE_CONNECTING
+    worker = scheduler_pb2.Worker(
+        info=link.info,
+        state=scheduler_pb2.WORKER_STATE_DRAINING if member.closed else state,
+        leases=[held.ref() for held in dispatcher.leases.of_worker(link.info.worker_id)],
+        ready_models=sorted(member.ready_models),
+    )
+    worker.heartbeat_time.FromMilliseconds(link.heartbeat_ms)
+    worker.register_time.FromMilliseconds(link.register_ms)
+    return worker
+
+
+def _require(value: str, field: str) -> None:
+    if not value:
+        raise errors.InvalidInput(f"{field}: must not be empty", field=field)
+
+
+def _not_built(name: str, instead: str) -> errors.NotImplementedYet:
+    return errors.NotImplementedYet(f"{name} is declared but not in this release; {instead}")

@@ -1,0 +1,136 @@
+"""The scheduler's side of the pair scheduler → worker: leases go right in batches, updates come back left."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+import grpc
+
+from tutti import errors, rpc
+from tutti.batching import Batcher
+from tutti.updates import Follower
+from tutti.v1 import scheduler_pb2, task_pb2, worker_pb2, worker_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+CALL_SECONDS = 5.0
+#: A stream that stays broken for so long means that the worker's process is gone: a new one would have registered.
+GIVE_UP_SECONDS = 0.75
+ACKNOWLEDGE_SECONDS = 1.0
+
+
+class WorkerGone(errors.Unavailable):
+    """The worker does not answer any more, or is another process than the one that registered."""
+
+    default_reason = "WORKER_GONE"
+
+
+class WorkerLink:
+    """One registered worker process, from registration until it is lost."""
+
+    def __init__(
+        self,
+        info: scheduler_pb2.WorkerInfo,
+        *,
+        term: int,
+        on_updates: Callable[["WorkerLink", task_pb2.UpdateBatch], Awaitable[None]],
+        on_accepted: Callable[[Sequence[task_pb2.Lease]], None],
+        on_refused: Callable[[Sequence[task_pb2.Lease], str], None],
+    ) -> None:
+        self.info = info
+        self.register_ms = self.heartbeat_ms = time.time_ns() // 1_000_000
+        self.last_heard = time.monotonic()
+        self.connected = False
+        self._term = term
+        self._on_updates = on_updates
+        self._on_accepted = on_accepted
+        self._on_refused = on_refused
+        self._channel = rpc.channel([info.address])
+        self._stub = worker_pb2_grpc.WorkerServiceStub(self._channel)
+        self._leases: Batcher[task_pb2.Lease, None] = Batcher(self._execute, name=f"execute-{info.worker_id}")
+        self._stops: Batcher[task_pb2.AttemptRef, None] = Batcher(self._stop, name=f"stop-{info.worker_id}")
+        self._follower = Follower(self._open, on_epoch=self._met, on_updates=self._updates, on_break=self._broken)
+        self._broken_since = 0.0
+        #: Batches passed on: their last number, and per orchestrator the number that its outbox gave it.
+        self._passed: deque[tuple[int, Mapping[str, int]]] = deque()
+        self._acknowledged = 0
+        self._acknowledged_to_peer = 0
+
+    def heard(self) -> None:
+        self.heartbeat_ms, self.last_heard = time.time_ns() // 1_000_000, time.monotonic()
+
+    def execute(self, lease: task_pb2.Lease) -> None:
+        self._leases.submit(lease)
+
+    def stop(self, attempt: task_pb2.AttemptRef) -> None:
+        self._stops.submit(attempt)
+
+    def passed_on(self, number: int, to: Mapping[str, int]) -> None:
+        """Everything up to this number lies in orchestrators' outboxes; the worker may forget it once they have it."""
+        self._passed.append((number, to))
+
+    def acknowledge(self, acknowledged: Callable[[str], int]) -> None:
+        """Work out how far orchestrators have recorded what came from here."""
+        while self._passed and all(acknowledged(name) >= n for name, n in self._passed[0][1].items()):
+            self._acknowledged = self._passed.popleft()[0]
+
+    async def run(self) -> None:
+        """Follow the worker until it is gone (WorkerGone) or this is cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follower.run(), name=f"follow-{self.info.worker_id}")
+                tasks.create_task(self._acknowledge_when_idle(), name=f"acknowledge-{self.info.worker_id}")
+        except* errors.TuttiError as group:
+            raise group.exceptions[0] from None
+        finally:
+            await self._channel.close()
+
+    async def _open(self, after: task_pb2.UpdateCursor) -> AsyncIterator[task_pb2.UpdateBatch]:
+        async for response in self._stub.WatchAttempts(worker_pb2.WatchAttemptsRequest(term=self._term, after=after)):
+            self._broken_since = 0.0
+            yield response.batch
+
+    async def _met(self, epoch: str) -> None:
+        if epoch != self.info.incarnation:
+            raise WorkerGone(f"worker {self.info.worker_id} is another process than the one that registered")
+        self.connected = True
+
+    async def _updates(self, batch: task_pb2.UpdateBatch) -> None:
+        await self._on_updates(self, batch)
+
+    async def _broken(self, error: errors.TuttiError) -> None:
+        now = time.monotonic()
+        self.connected = False
+        self._broken_since = self._broken_since or now
+        if isinstance(error, errors.PreconditionFailed) or now - self._broken_since > GIVE_UP_SECONDS:
+            raise WorkerGone(f"worker {self.info.worker_id} is gone: {error.message}") from error
+
+    async def _execute(self, leases: Sequence[task_pb2.Lease]) -> list[None]:
+        request = worker_pb2.ExecuteRequest(term=self._term, leases=leases, acknowledged=self._acknowledged)
+        try:
+            await self._stub.Execute(request, timeout=CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            translated = rpc.from_grpc(error)
+            log.warning("leases were not taken", extra={"worker": self.info.worker_id, "error": translated.message})
+            self._on_refused(leases, translated.message)
+        else:
+            self._acknowledged_to_peer = max(self._acknowledged_to_peer, request.acknowledged)
+            self._on_accepted(leases)
+        return [None] * len(leases)
+
+    async def _stop(self, attempts: Sequence[task_pb2.AttemptRef]) -> list[None]:
+        request = worker_pb2.WorkerServiceCancelTasksRequest(term=self._term, attempts=attempts)
+        try:
+            await self._stub.CancelTasks(request, timeout=CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            # A worker that cannot be told is about to be lost, and its attempts with it.
+            log.warning("could not stop attempts", extra={"error": rpc.from_grpc(error).message})
+        return [None] * len(attempts)
+
+    async def _acknowledge_when_idle(self) -> None:
+        while True:
+            await asyncio.sleep(ACKNOWLEDGE_SECONDS)
+            if self._acknowledged > self._acknowledged_to_peer:
+                await self._execute([])

@@ -1,0 +1,71 @@
+"""Kinds for tests and benchmarks, served only with TUTTI_TEST_HANDLERS=1.
+
+test.echo                       returns its input
+test.sleep  {seconds, steps}    sleeps, saying progress after each step
+test.fail   {times}             fails its first `times` attempts, then succeeds
+test.effect {path, line}        appends a line to a file: the log of side effects
+test.crash                      kills its own process
+"""
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+from tutti.handlers import Context, Handler, JsonObject, TaskFailure
+
+
+async def echo(context: Context, input: JsonObject) -> JsonObject:
+    return input
+
+
+async def sleep(context: Context, input: JsonObject) -> JsonObject:
+    seconds, steps = float(input.get("seconds", 1)), int(input.get("steps", 1))
+    for step in range(steps):
+        await asyncio.sleep(seconds / steps)
+        await context.progress((step + 1) / steps, f"step {step + 1} of {steps}")
+    return {"slept": seconds}
+
+
+async def fail(context: Context, input: JsonObject) -> JsonObject:
+    times = int(input.get("times", 1))
+    if context.attempt <= times:
+        raise TaskFailure(f"failing on purpose, {context.attempt} of {times}", reason="ON_PURPOSE")
+    return {"attempt": context.attempt}
+
+
+async def effect(context: Context, input: JsonObject) -> JsonObject:
+    # O_APPEND: lines of several processes never mix.
+    file = os.open(str(input["path"]), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, f"{input['line']}\n".encode())
+    finally:
+        os.close(file)
+    return {}
+
+
+async def crash(context: Context, input: JsonObject) -> JsonObject:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def _schema(required: tuple[str, ...] = (), **properties: Any) -> JsonObject:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def handlers() -> list[Handler]:
+    seconds = {"type": "number", "minimum": 0, "maximum": 3600}
+    count = {"type": "integer", "minimum": 0, "maximum": 10_000}
+    text = {"type": "string", "minLength": 1}
+    return [
+        Handler(kind="test.echo", run=echo),
+        Handler(kind="test.sleep", run=sleep, input_schema=_schema(seconds=seconds, steps={**count, "minimum": 1})),
+        Handler(kind="test.fail", run=fail, input_schema=_schema(times=count)),
+        Handler(kind="test.effect", run=effect, input_schema=_schema(("path", "line"), path=text, line=text)),
+        Handler(kind="test.crash", run=crash),
+    ]

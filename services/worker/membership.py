@@ -1,0 +1,93 @@
+"""The worker's place in the fleet: it registers with the scheduler's leader, beats, and says good-bye."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import grpc
+
+from services.worker.runner import Runner
+from tutti import backoff, errors, rpc
+from tutti.client.client import SCHEDULER
+from tutti.v1 import scheduler_pb2, scheduler_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+CALL_SECONDS = 3.0
+
+
+class Membership:
+    def __init__(
+        self,
+        schedulers: Sequence[str],
+        info: scheduler_pb2.WorkerInfo,
+        runner: Runner,
+        *,
+        ready_models: Callable[[], list[str]],
+        on_member: Callable[[bool], Awaitable[None]],
+    ) -> None:
+        self._channel = rpc.channel(schedulers, service=SCHEDULER)
+        self._stub = scheduler_pb2_grpc.SchedulerServiceStub(self._channel)
+        self._info = info
+        self._runner = runner
+        self._ready_models = ready_models
+        self._on_member = on_member
+        self._epoch = ""
+        self._draining = False
+
+    async def run(self) -> None:
+        """Stay a member: beat while known, register where not."""
+        interval, pauses = 0.0, backoff.delays(0.05, 1.0)
+        while True:
+            try:
+                if not self._epoch and not self._draining:
+                    interval = await self._register()
+                    await self._on_member(True)
+                elif self._epoch and not await self._beat():
+                    self._epoch = ""
+                    continue
+                pauses = backoff.delays(0.05, 1.0)
+                await asyncio.sleep(interval)
+            except grpc.aio.AioRpcError as error:
+                # Whoever leads next does not know this worker: find out by registering.
+                self._epoch = ""
+                log.warning("no scheduler answers", extra={"error": rpc.from_grpc(error).message})
+                await asyncio.sleep(next(pauses))
+
+    async def drain(self) -> None:
+        """Ask for nothing more; leases in hand go on."""
+        self._draining = True
+        if self._epoch:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await self._beat()
+
+    async def leave(self) -> None:
+        request = scheduler_pb2.DeregisterWorkerRequest(
+            worker_id=self._info.worker_id, incarnation=self._info.incarnation
+        )
+        with contextlib.suppress(errors.TuttiError), rpc.translated():
+            await self._stub.DeregisterWorker(request, timeout=1.0)
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def _register(self) -> float:
+        request = scheduler_pb2.RegisterWorkerRequest(
+            info=self._info, running=self._runner.running(), ready_models=self._ready_models()
+        )
+        response = await self._stub.RegisterWorker(request, timeout=CALL_SECONDS)
+        self._epoch = response.epoch
+        log.info("registered", extra={"epoch": response.epoch})
+        return response.heartbeat_interval_ms / 1000
+
+    async def _beat(self) -> bool:
+        request = scheduler_pb2.HeartbeatRequest(
+            worker_id=self._info.worker_id,
+            incarnation=self._info.incarnation,
+            epoch=self._epoch,
+            ready_models=self._ready_models(),
+            draining=self._draining,
+        )
+        response = await self._stub.Heartbeat(request, timeout=CALL_SECONDS)
+        return not response.register

@@ -1,0 +1,42 @@
+"""Which models are ready. Asked for in the background, so that a model server that hangs never delays a heartbeat."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from tutti.handlers import Handler
+
+log = logging.getLogger(__name__)
+
+ASK_SECONDS = 1.0
+
+
+class Readiness:
+    def __init__(self, handlers: Iterable[Handler]) -> None:
+        self._asked: dict[str, Callable[[str], Awaitable[bool]]] = {}
+        self._ready: set[str] = set()
+        for handler in handlers:
+            for model in handler.models:
+                if handler.ready is None:
+                    self._ready.add(model)
+                else:
+                    self._asked[model] = handler.ready
+
+    def models(self) -> list[str]:
+        return sorted(self._ready)
+
+    async def look(self) -> None:
+        """Ask each model once."""
+        answers = await asyncio.gather(*(ready(model) for model, ready in self._asked.items()))
+        for model, ready in zip(self._asked, answers, strict=True):
+            if ready and model not in self._ready:
+                self._ready.add(model)
+                log.info("a model is ready", extra={"model": model})
+            elif not ready and model in self._ready:
+                self._ready.discard(model)
+                log.warning("a model is not ready", extra={"model": model})
+
+    async def run(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(ASK_SECONDS)

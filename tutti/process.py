@@ -1,0 +1,65 @@
+"""The life of a service's process: it starts, it runs its loops, and on SIGTERM it leaves in order.
+
+The loops run in a task group: when one dies, the process stops with an error and its supervisor starts it anew, instead
+of going on as half of itself.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from tutti import backoff, errors
+
+log = logging.getLogger(__name__)
+
+
+def incarnation() -> str:
+    """Tells this process from every other that had, or will have, the same name."""
+    return secrets.token_hex(4)
+
+
+async def wait_for(attempt: Callable[[], Awaitable[None]], *, what: str) -> None:
+    """Try until it works: a service may be started before what it depends on."""
+    for pause in backoff.delays(0.05, 1.0):
+        try:
+            await attempt()
+            return
+        except errors.Unavailable as error:
+            log.warning("waiting", extra={"for": what, "error": error.message})
+        await asyncio.sleep(pause)
+
+
+async def run(
+    loops: Mapping[str, Callable[[], Coroutine[Any, Any, None]]], *, on_stop: Callable[[], Awaitable[None]]
+) -> None:
+    """Run the loops until SIGTERM or SIGINT, then `on_stop`, then cancel them."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("serving")
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(body(), name=name) for name, body in loops.items()]
+        await stop.wait()
+        log.info("stopping")
+        await on_stop()
+        for task in tasks:
+            task.cancel()
+    log.info("stopped")
+
+
+def main(body: Coroutine[Any, Any, None], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+    """Run a service; an error that was raised on purpose stops it with one line."""
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner, contextlib.suppress(KeyboardInterrupt):
+            runner.run(body)
+    except errors.TuttiError as error:
+        log.error("cannot run", extra={"reason": error.reason, "error": error.message})
+        sys.exit(1)
+    except BaseExceptionGroup as group:
+        log.critical("a loop died; leaving", exc_info=group)
+        sys.exit(1)

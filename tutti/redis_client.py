@@ -1,0 +1,59 @@
+"""How processes reach Redis: one place that opens connections, names scripts and translates errors."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import redis.exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from tutti import errors
+
+#: Commands that do not block on purpose are answered within so many seconds, or Redis counts as away.
+ANSWER_SECONDS = 5.0
+MOST_CONNECTIONS = 64
+
+
+#: redis-py types every answer as "bytes or str or None, or an awaitable of that", whatever the connection decodes; the
+#: adapters know what each command answers.
+Connection = Any
+
+
+def connect(url: str, *, blocking: bool = False) -> Connection:
+    """A client on a pool of its own. `blocking` is for connections that wait on the server: they have no read timeout.
+
+    Retries are the callers' business: they know which of their commands may be repeated."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=MOST_CONNECTIONS,
+        timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+        socket_timeout=None if blocking else ANSWER_SECONDS,
+        socket_keepalive=True,
+        health_check_interval=0 if blocking else 15,
+        retry=Retry(NoBackoff(), 0),
+        # RESP2 answers have one shape for lists and maps in every version of the library and the server.
+        protocol=2,
+    )
+    return Redis.from_pool(pool)
+
+
+def scripts(client: Connection, directory: Path) -> dict[str, Any]:
+    """The named scripts of a directory, callable with keys and args."""
+    return {path.stem: client.register_script(path.read_bytes()) for path in sorted(directory.glob("*.lua"))}
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raise our errors where the library would raise its own."""
+    try:
+        yield
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
+        raise errors.Unavailable("Redis cannot be reached; retry in a moment", reason="REDIS_UNAVAILABLE") from error
+    except redis.exceptions.BusyLoadingError as error:
+        raise errors.Unavailable("Redis is loading its data; retry in a moment", reason="REDIS_LOADING") from error
+    except redis.exceptions.OutOfMemoryError as error:
+        raise errors.QuotaExceeded("Redis is full; nothing was accepted", reason="REDIS_FULL") from error
