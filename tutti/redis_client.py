@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hiredis
 import redis.exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Connection as RedisConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -15,6 +17,16 @@ from tutti import errors
 #: Commands that do not block on purpose are answered within so many seconds, or Redis counts as away.
 ANSWER_SECONDS = 5.0
 MOST_CONNECTIONS = 64
+
+
+class _PackedConnection(RedisConnection):
+    """Packs commands in C. redis-py does that for its blocking connections only; here it is a third of what a script
+    call with hundreds of arguments costs."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        name, *rest = args
+        words = name.split() if isinstance(name, str) else [name]
+        return [hiredis.pack_command((*words, *rest))]
 
 
 #: redis-py types every answer as "bytes or str or None, or an awaitable of that", whatever the connection decodes; the
@@ -37,6 +49,7 @@ def connect(url: str, *, blocking: bool = False) -> Connection:
         retry=Retry(NoBackoff(), 0),
         # RESP2 answers have one shape for lists and maps in every version of the library and the server.
         protocol=2,
+        connection_class=_PackedConnection,  # rediss:// and unix:// bring classes of their own
     )
     return Redis.from_pool(pool)
 

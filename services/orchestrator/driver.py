@@ -7,12 +7,11 @@ was committed and hands its open attempts over again.
 """
 
 import asyncio
-import itertools
 import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from services.orchestrator import ids, job, metrics
 from services.orchestrator.handover import SchedulerLink
@@ -143,16 +142,11 @@ class Driver:
             self._let_go(driven)
 
     def _apply(self, driven: Driven, updates: Sequence[task_pb2.Update], now_ms: int, receipt: _Receipt) -> None:
-        transitions = []
-        for update in updates:
-            transition = job.apply(driven.record, update, now_ms)
-            if transition.stale:
-                metrics.STALE_UPDATES.inc()
-                log.info("refused a stale update", extra={"job_id": update.job_id, "task": update.task})
-                continue
-            driven.record = transition.job
-            transitions.append(transition)
-        self._record(driven, _joined(driven.record, transitions), receipt)
+        transition = job.apply(driven.record, updates, now_ms)
+        if transition.stale:
+            metrics.STALE_UPDATES.inc(transition.stale)
+            log.info("refused stale updates", extra={"job_id": driven.record.job_id, "updates": transition.stale})
+        self._record(driven, transition, receipt)
 
     def _record(self, driven: Driven, transition: Transition, receipt: _Receipt | None = None) -> None:
         """Commit a transition, then let its events and effects out."""
@@ -273,7 +267,7 @@ class Driver:
             update = task_pb2.Update(
                 job_id=record.job_id, task=task.name, attempt=task.attempt, lease_id=task.lease_id, failed=failure
             )
-            self._record(driven, job.apply(record, update, self._clock_ms()))
+            self._record(driven, job.apply(record, [update], self._clock_ms()))
             return None
         return task_pb2.TaskOrder(
             job_id=record.job_id,
@@ -306,16 +300,4 @@ def job_state_name(record: JobRecord) -> str:
 
 def _unwished(record: JobRecord) -> JobRecord:
     """The record as it was before the wish: the wish has been recorded, but nobody has acted on it."""
-    return replace(record, cancel_requested=False)
-
-
-def _joined(record: JobRecord, transitions: Sequence[Transition]) -> Transition:
-    """Several transitions of one job as one."""
-    if len(transitions) == 1:
-        return transitions[0]
-    return Transition(
-        job=record,
-        events=tuple(itertools.chain.from_iterable(transition.events for transition in transitions)),
-        effects=tuple(itertools.chain.from_iterable(transition.effects for transition in transitions)),
-        changed=frozenset(itertools.chain.from_iterable(transition.changed for transition in transitions)),
-    )
+    return record._replace(cancel_requested=False)

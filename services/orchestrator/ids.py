@@ -1,5 +1,7 @@
 """Job ids: `<26 characters that sort by creation>-<partition>`, and which partition a request belongs to."""
 
+import base64
+import os
 import re
 import secrets
 import zlib
@@ -7,14 +9,16 @@ import zlib
 from tutti import errors
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+#: Base 32 in letters that sort like the numbers they stand for.
+_SORTED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())
 _JOB_ID = re.compile(rf"[{_ALPHABET}]{{26}}-([0-9]{{1,3}})", re.ASCII)
 
 _CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 
 
 def new_job_id(milliseconds: int, partition: int) -> str:
-    number = (milliseconds << 80) | secrets.randbits(80)
-    return f"{''.join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))}-{partition}"
+    raw = milliseconds.to_bytes(6, "big") + os.urandom(10)
+    return f"{base64.b32encode(raw)[:26].translate(_SORTED).decode()}-{partition}"
 
 
 def partition_of(job_id: str, partitions: int) -> int:

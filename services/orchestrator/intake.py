@@ -48,51 +48,47 @@ class Intake:
         self._doors: dict[int, Batcher[_Entering, str]] = {}
 
     async def plan(self, spec: job_pb2.JobSpec) -> job_pb2.Plan:
-        await self._catalogue.learn(spec.task.kind)
-        return compile_spec(spec, self._catalogue.kinds).plan
+        await self._catalogue.learn([spec.task.kind])
+        return compile_spec(spec, self._catalogue.kinds)
 
     async def create(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> str:
         """Accept one job; returns its id, or that of the job which the same request id made before."""
-        try:
-            entering = await self._prepare(owner, request)
-            partition = ids.partition_of(entering.new.record.job_id, self._store.partitions)
-            answer = await self._door(partition).submit(entering)
-            if answer == "conflict":
-                raise errors.Conflict(
-                    f"request_id: {request.request_id!r} already stands for a different job; use a new one",
-                    field="request_id",
-                    reason="REQUEST_ID_REUSED",
-                )
-        except errors.TuttiError as error:
-            metrics.JOBS_REFUSED.labels(reason=error.reason).inc()
-            raise
-        if answer != "created":
-            return answer
-        metrics.JOBS_CREATED.inc()
-        return entering.new.record.job_id
+        answer = (await self.create_all(owner, [request]))[0]
+        if isinstance(answer, errors.TuttiError):
+            raise answer
+        return answer
 
     async def create_all(
         self, owner: str, requests: Sequence[orchestrator_pb2.CreateJobRequest]
     ) -> list[str | errors.TuttiError]:
         """Accept each for itself; per request its id, or why it was refused."""
-        answers = await asyncio.gather(*(self.create(owner, request) for request in requests), return_exceptions=True)
-        for answer in answers:
-            # An outage is everybody's, and the whole call may be repeated; a bad request is its own sender's alone.
-            if isinstance(answer, errors.Unavailable) or (
-                isinstance(answer, BaseException) and not isinstance(answer, errors.TuttiError)
-            ):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, str | errors.TuttiError)]
+        await self._catalogue.learn(request.spec.task.kind for request in requests)
+        entered = [self._enter(owner, request) for request in requests]
+        answers = []
+        for request, (job_id, answer) in zip(requests, entered, strict=True):
+            # An outage is everybody's, and the whole call may be repeated: it is raised, not returned.
+            answers.append(_answer(request, job_id, answer if isinstance(answer, errors.TuttiError) else await answer))
+        return answers
 
     async def close(self) -> None:
         for door in self._doors.values():
             await door.close()
 
-    async def _prepare(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> _Entering:
+    def _enter(
+        self, owner: str, request: orchestrator_pb2.CreateJobRequest
+    ) -> "tuple[str, asyncio.Future[str] | errors.TuttiError]":
+        """Send a request through the door of its partition; returns the id it would get, and what will become of it."""
+        try:
+            entering = self._prepare(owner, request)
+        except errors.TuttiError as error:
+            return "", error
+        job_id = entering.new.record.job_id
+        return job_id, self._door(ids.partition_of(job_id, self._store.partitions)).submit(entering)
+
+    def _prepare(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> _Entering:
         _check_names(owner, request.request_id)
         spec = request.spec
-        await self._catalogue.learn(spec.task.kind)
-        compiled = compile_spec(spec, self._catalogue.kinds)
+        plan = compile_spec(spec, self._catalogue.kinds)
         journey, now_ms = trace_context.current(), self._clock_ms()
         partition = ids.partition_for(owner, request.request_id, self._store.partitions)
         x_request_id, traceparent = request.origin.x_request_id, request.origin.traceparent
@@ -100,12 +96,12 @@ class Intake:
             job_id=ids.new_job_id(now_ms, partition),
             owner=owner,
             spec=spec,
-            plan=compiled.plan,
+            plan=plan,
             tasks={
                 planned.name: TaskRecord(name=planned.name, kind=planned.kind, needs=tuple(planned.needs))
-                for planned in compiled.plan.tasks
+                for planned in plan.tasks
             },
-            retry=compiled.retry,
+            retry=job.retry_of(spec),
             request_id=trace_context.accepted_request_id(x_request_id) if x_request_id else journey.request_id,
             traceparent=trace_context.accepted_traceparent(traceparent) if traceparent else journey.traceparent,
             create_ms=now_ms,
@@ -125,12 +121,12 @@ class Intake:
         if partition not in self._doors:
 
             async def flush(batch: list[_Entering]) -> list[str]:
-                return await self._enter(partition, batch)
+                return await self._store_batch(partition, batch)
 
             self._doors[partition] = Batcher(flush, name=f"create-{partition}", max_items=256)
         return self._doors[partition]
 
-    async def _enter(self, partition: int, batch: Sequence[_Entering]) -> list[str]:
+    async def _store_batch(self, partition: int, batch: Sequence[_Entering]) -> list[str]:
         room = self._claims.room()
         try:
             answers, claimed = await self._store.create(
@@ -157,6 +153,23 @@ class Intake:
             )
         if others:
             self._claims.claim_soon(partition, others)
+
+
+def _answer(
+    request: orchestrator_pb2.CreateJobRequest, job_id: str, answer: str | errors.TuttiError
+) -> str | errors.TuttiError:
+    if answer == "created":
+        metrics.JOBS_CREATED.inc()
+        return job_id
+    if answer == "conflict":
+        answer = errors.Conflict(
+            f"request_id: {request.request_id!r} already stands for a different job; use a new one",
+            field="request_id",
+            reason="REQUEST_ID_REUSED",
+        )
+    if isinstance(answer, errors.TuttiError):
+        metrics.JOBS_REFUSED.labels(reason=answer.reason).inc()
+    return answer
 
 
 def _check_names(owner: str, request_id: str) -> None:

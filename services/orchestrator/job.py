@@ -9,8 +9,9 @@ here by the ten thousand a second, and the machine only reads the ones and build
     job     QUEUED ─▶ RUNNING ─▶ SUCCEEDED | FAILED | CANCELLED, once every task is at rest
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from google.protobuf import struct_pb2, timestamp_pb2
 
@@ -35,8 +36,10 @@ JOB_AT_REST = frozenset({job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "lost"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaskRecord:
+class TaskRecord(NamedTuple):
+    """A task as it stands. A named tuple, like `JobRecord`: replacing a field costs a fifth of what it costs in a
+    frozen dataclass, and every job passes through a dozen of them."""
+
     name: str
     kind: str
     needs: tuple[str, ...] = ()
@@ -70,8 +73,26 @@ class Retry:
         return float(min(self.max_backoff_seconds, self.initial_backoff_seconds * 2 ** (attempt - 2)))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobRecord:
+_DEFAULT_RETRY = Retry()
+
+
+def retry_of(spec: job_pb2.JobSpec) -> Retry:
+    """What a spec says of retries, with the defaults filled in."""
+    if not spec.HasField("retry"):
+        return _DEFAULT_RETRY
+    given = spec.retry
+    return Retry(
+        max_attempts=given.max_attempts or _DEFAULT_RETRY.max_attempts,
+        initial_backoff_seconds=given.initial_backoff.ToNanoseconds() / 1e9
+        if given.HasField("initial_backoff")
+        else _DEFAULT_RETRY.initial_backoff_seconds,
+        max_backoff_seconds=given.max_backoff.ToNanoseconds() / 1e9
+        if given.HasField("max_backoff")
+        else _DEFAULT_RETRY.max_backoff_seconds,
+    )
+
+
+class JobRecord(NamedTuple):
     job_id: str
     owner: str
     spec: job_pb2.JobSpec
@@ -119,8 +140,8 @@ class Transition:
     effects: tuple[Effect, ...] = ()
     #: Names of the tasks whose records changed.
     changed: frozenset[str] = frozenset()
-    #: The update came from an attempt or a lease that no longer counts.
-    stale: bool = False
+    #: Updates that came from an attempt or a lease that no longer counts.
+    stale: int = 0
 
 
 @dataclass(slots=True)
@@ -133,6 +154,7 @@ class _Draft:
     events: list[job_pb2.Event] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     changed: dict[str, TaskRecord] = field(default_factory=dict)
+    stale: int = 0
 
     def task(self, name: str) -> TaskRecord:
         return self.changed.get(name) or self.job.tasks[name]
@@ -157,8 +179,7 @@ class _Draft:
         )
 
     def move_job(self, state: job_pb2.JobState.ValueType, failure: task_pb2.Failure | None = None) -> None:
-        self.job = replace(
-            self.job,
+        self.job = self.job._replace(
             state=state,
             failure=failure,
             start_ms=self.job.start_ms or (self.now_ms if state == job_pb2.JOB_STATE_RUNNING else 0),
@@ -170,12 +191,13 @@ class _Draft:
     def finish(self) -> Transition:
         job = self.job
         if self.changed:
-            job = replace(job, tasks={**job.tasks, **self.changed})
+            job = job._replace(tasks={**job.tasks, **self.changed})
         return Transition(
             job=job,
             events=tuple(self.events),
             effects=tuple(self.effects),
             changed=frozenset(self.changed),
+            stale=self.stale,
         )
 
 
@@ -193,7 +215,7 @@ def created(job: JobRecord) -> Transition:
     draft.move_job(job.state)
     for task in job.tasks.values():
         if not task.needs:
-            draft.changed[task.name] = replace(task, state=READY, attempt=1)
+            draft.changed[task.name] = task._replace(state=READY, attempt=1)
             draft.effects.append(HandOver(task=task.name))
     return draft.finish()
 
@@ -207,21 +229,28 @@ def cancelled(job: JobRecord, now_ms: int) -> Transition:
     """Somebody wants the job stopped: what waits ends here, what was handed over is told to stop."""
     if job.at_rest or job.cancel_requested:
         return Transition(job=job)
-    draft = _draft(replace(job, cancel_requested=True), now_ms)
+    draft = _draft(job._replace(cancel_requested=True), now_ms)
     _stop_everything(draft, task_pb2.TASK_STATE_CANCELLED)
     _settle_job(draft)
     return draft.finish()
 
 
-def apply(job: JobRecord, update: task_pb2.Update, now_ms: int) -> Transition:
-    """What an update does. One that has been applied before does nothing; one of an attempt or a lease that no longer
-    counts is stale, whatever it says."""
-    task = job.tasks.get(update.task)
-    if task is None or update.attempt != task.attempt or lease_order(update.lease_id) < lease_order(task.lease_id):
-        return Transition(job=job, stale=True)
-    if task.at_rest:
-        return Transition(job=job)
+def apply(job: JobRecord, updates: Sequence[task_pb2.Update], now_ms: int) -> Transition:
+    """What updates do, one after the other. One that has been applied before does nothing; one of an attempt or a lease
+    that no longer counts is stale, whatever it says."""
     draft = _draft(job, now_ms)
+    for update in updates:
+        _apply_one(draft, update)
+    return draft.finish()
+
+
+def _apply_one(draft: _Draft, update: task_pb2.Update) -> None:
+    task = draft.changed.get(update.task) or draft.job.tasks.get(update.task)
+    if task is None or update.attempt != task.attempt or outranks(task.lease_id, update.lease_id):
+        draft.stale += 1
+        return
+    if task.state in TASK_AT_REST:
+        return
     what = update.WhichOneof("what")
     match what:
         case "leased":
@@ -239,8 +268,12 @@ def apply(job: JobRecord, update: task_pb2.Update, now_ms: int) -> Transition:
         case "cancelled":
             _stopped(draft, task)
         case None:
-            return Transition(job=job, stale=True)
-    return draft.finish()
+            draft.stale += 1
+
+
+def outranks(lease_id: str, other: str) -> bool:
+    """Whether a lease is younger than another."""
+    return lease_id != other and lease_order(lease_id) > lease_order(other)
 
 
 def lease_order(lease_id: str) -> tuple[int, int]:
@@ -251,7 +284,7 @@ def lease_order(lease_id: str) -> tuple[int, int]:
 
 def _leased(draft: _Draft, task: TaskRecord, update: task_pb2.Update) -> None:
     if task.state == READY or update.lease_id != task.lease_id:
-        draft.move_task(replace(task, state=LEASED, lease_id=update.lease_id, worker_id=update.leased.worker_id))
+        draft.move_task(task._replace(state=LEASED, lease_id=update.lease_id, worker_id=update.leased.worker_id))
 
 
 def _started(draft: _Draft, task: TaskRecord, update: task_pb2.Update) -> None:
@@ -259,8 +292,7 @@ def _started(draft: _Draft, task: TaskRecord, update: task_pb2.Update) -> None:
         return
     if draft.job.state != job_pb2.JOB_STATE_RUNNING:
         draft.move_job(job_pb2.JOB_STATE_RUNNING)
-    running = replace(
-        task,
+    running = task._replace(
         state=RUNNING,
         lease_id=update.lease_id,
         worker_id=update.started.worker_id,
@@ -277,12 +309,12 @@ def _reported(draft: _Draft, task: TaskRecord, update: task_pb2.Update, what: st
     match what:
         case "progress":
             event.progress.CopyFrom(update.progress)
-            draft.changed[task.name] = replace(task, progress=update.progress)
+            draft.changed[task.name] = task._replace(progress=update.progress)
         case "log":
             event.log.CopyFrom(update.log)
         case "checkpoint":
             event.checkpoint.CopyFrom(update.checkpoint)
-            draft.changed[task.name] = replace(task, checkpoint=update.checkpoint)
+            draft.changed[task.name] = task._replace(checkpoint=update.checkpoint)
         case "artifact":
             artifact = artifact_pb2.Artifact()
             artifact.CopyFrom(update.artifact)
@@ -290,14 +322,13 @@ def _reported(draft: _Draft, task: TaskRecord, update: task_pb2.Update, what: st
             if any(known.key == artifact.key for known in task.artifacts):
                 return
             event.artifact.CopyFrom(artifact)
-            draft.changed[task.name] = replace(task, artifacts=(*task.artifacts, artifact))
+            draft.changed[task.name] = task._replace(artifacts=(*task.artifacts, artifact))
     draft.events.append(event)
 
 
 def _succeeded(draft: _Draft, task: TaskRecord, update: task_pb2.Update) -> None:
     result = update.succeeded.result
-    done = replace(
-        task,
+    done = task._replace(
         state=task_pb2.TASK_STATE_SUCCEEDED,
         lease_id=update.lease_id,
         result=result,
@@ -312,7 +343,7 @@ def _succeeded(draft: _Draft, task: TaskRecord, update: task_pb2.Update) -> None
         if waiting.state == WAITING and all(
             draft.task(name).state == task_pb2.TASK_STATE_SUCCEEDED for name in waiting.needs
         ):
-            draft.changed[waiting.name] = replace(waiting, state=READY, attempt=1)
+            draft.changed[waiting.name] = waiting._replace(state=READY, attempt=1)
             draft.effects.append(HandOver(task=waiting.name))
     _settle_job(draft)
 
@@ -322,8 +353,8 @@ def _failed(draft: _Draft, task: TaskRecord, failure: task_pb2.Failure) -> None:
         _stopped(draft, task)
         return
     if failure.retryable and task.attempt < draft.job.retry.max_attempts and not _failing(draft):
-        again = replace(
-            task, state=READY, attempt=task.attempt + 1, lease_id="", worker_id="", failure=failure, progress=None
+        again = task._replace(
+            state=READY, attempt=task.attempt + 1, lease_id="", worker_id="", failure=failure, progress=None
         )
         draft.move_task(again, failure=failure)
         # A lost worker says nothing against the task: no reason to wait before the next one tries.
@@ -331,7 +362,7 @@ def _failed(draft: _Draft, task: TaskRecord, failure: task_pb2.Failure) -> None:
         draft.effects.append(HandOver(task=task.name, pause_seconds=pause))
         return
     draft.move_task(
-        replace(task, state=task_pb2.TASK_STATE_FAILED, failure=failure, end_ms=draft.now_ms), failure=failure
+        task._replace(state=task_pb2.TASK_STATE_FAILED, failure=failure, end_ms=draft.now_ms), failure=failure
     )
     _stop_everything(draft, task_pb2.TASK_STATE_SKIPPED)
     _settle_job(draft)
@@ -350,14 +381,14 @@ def _stopped(draft: _Draft, task: TaskRecord) -> None:
         failure = task_pb2.Failure(reason="STOPPED", message="the attempt was stopped at its worker", retryable=True)
         _failed(draft, task, failure)
         return
-    draft.move_task(replace(task, state=task_pb2.TASK_STATE_CANCELLED, end_ms=draft.now_ms))
+    draft.move_task(task._replace(state=task_pb2.TASK_STATE_CANCELLED, end_ms=draft.now_ms))
     _settle_job(draft)
 
 
 def _stop_everything(draft: _Draft, waiting_become: task_pb2.TaskState.ValueType) -> None:
     for task in draft.tasks():
         if task.state == WAITING:
-            draft.move_task(replace(task, state=waiting_become, end_ms=draft.now_ms))
+            draft.move_task(task._replace(state=waiting_become, end_ms=draft.now_ms))
         elif not task.at_rest:
             draft.effects.append(Stop(task=task.name, attempt=task.attempt, lease_id=task.lease_id))
 

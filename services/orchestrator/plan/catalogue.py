@@ -1,7 +1,7 @@
 """The kinds that the mesh serves, as this replica last read them from the store."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from services.orchestrator.plan.kinds import Kinds
 from tutti.v1 import scheduler_pb2
@@ -23,9 +23,10 @@ class Catalogue:
         if seen != self._seen:
             self.kinds, self._seen = Kinds(known), seen
 
-    async def learn(self, kind: str) -> None:
-        """Look once more whether a kind has become known; a worker that serves it may have just registered."""
-        if not kind or kind in self.kinds or time.monotonic() - self._asked < ASK_AGAIN_SECONDS:
+    async def learn(self, kinds: Iterable[str]) -> None:
+        """Look once more whether kinds have become known; a worker that serves them may have just registered."""
+        if all(not kind or kind in self.kinds for kind in kinds):
             return
-        self._asked = time.monotonic()
-        await self.refresh()
+        if time.monotonic() - self._asked >= ASK_AGAIN_SECONDS:
+            self._asked = time.monotonic()
+            await self.refresh()

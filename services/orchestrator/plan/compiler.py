@@ -1,8 +1,6 @@
 """Checks a spec as a whole and compiles it to a plan."""
 
-from dataclasses import dataclass
-
-from services.orchestrator.job import Retry
+from services.orchestrator.job import retry_of
 from services.orchestrator.plan.kinds import Kinds
 from services.orchestrator.plan.music import compile_music
 from tutti import errors, structs
@@ -15,13 +13,7 @@ MOST_ATTEMPTS = 100
 LONGEST_BACKOFF_SECONDS = 3600.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compiled:
-    plan: job_pb2.Plan
-    retry: Retry
-
-
-def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> Compiled:
+def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
     """Raises InvalidInput, naming the field and the remedy, for a spec that can never run."""
     match spec.WhichOneof("work"):
         case "task":
@@ -37,7 +29,8 @@ def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> Compiled:
         raise errors.InvalidInput(f"priority: {spec.priority} is none; use LOW, NORMAL or HIGH", field="priority")
     if spec.HasField("attempt_timeout") and spec.attempt_timeout.ToNanoseconds() <= 0:
         raise errors.InvalidInput("attempt_timeout: must be longer than 0 s", field="attempt_timeout")
-    return Compiled(plan=plan, retry=_retry(spec))
+    _check_retry(spec)
+    return plan
 
 
 def _compile_task(request: job_pb2.TaskRequest, kinds: Kinds) -> job_pb2.Plan:
@@ -69,26 +62,20 @@ def _check_labels(spec: job_pb2.JobSpec) -> None:
             )
 
 
-def _retry(spec: job_pb2.JobSpec) -> Retry:
-    given, default = spec.retry, Retry()
-    if not 0 <= given.max_attempts <= MOST_ATTEMPTS:
+def _check_retry(spec: job_pb2.JobSpec) -> None:
+    if not spec.HasField("retry"):
+        return
+    if not 0 <= spec.retry.max_attempts <= MOST_ATTEMPTS:
         raise errors.InvalidInput(
-            f"retry.max_attempts: {given.max_attempts}; use 1 to {MOST_ATTEMPTS}", field="retry.max_attempts"
+            f"retry.max_attempts: {spec.retry.max_attempts}; use 1 to {MOST_ATTEMPTS}", field="retry.max_attempts"
         )
-    return Retry(
-        max_attempts=given.max_attempts or default.max_attempts,
-        initial_backoff_seconds=_pause(spec, "initial_backoff", default.initial_backoff_seconds),
-        max_backoff_seconds=_pause(spec, "max_backoff", default.max_backoff_seconds),
-    )
+    retry = retry_of(spec)
+    _check_pause("retry.initial_backoff", retry.initial_backoff_seconds)
+    _check_pause("retry.max_backoff", retry.max_backoff_seconds)
 
 
-def _pause(spec: job_pb2.JobSpec, name: str, default: float) -> float:
-    if not spec.retry.HasField(name):  # type: ignore[arg-type]  # both names are duration fields
-        return default
-    seconds = float(getattr(spec.retry, name).ToNanoseconds() / 1e9)
+def _check_pause(field: str, seconds: float) -> None:
     if not 0 <= seconds <= LONGEST_BACKOFF_SECONDS:
         raise errors.InvalidInput(
-            f"retry.{name}: {seconds:g} s; it must lie between 0 and {LONGEST_BACKOFF_SECONDS:g} seconds",
-            field=f"retry.{name}",
+            f"{field}: {seconds:g} s; it must lie between 0 and {LONGEST_BACKOFF_SECONDS:g} seconds", field=field
         )
-    return seconds

@@ -8,7 +8,7 @@ revision, last_event_id, epoch, commits, driver, entry, checkpoints             
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.orchestrator.job import JobRecord, Retry, TaskRecord, timestamp
+from services.orchestrator.job import JobRecord, TaskRecord, retry_of, timestamp
 from tutti.v1 import job_pb2, task_pb2
 
 Fields = list[bytes | str | int]
@@ -28,10 +28,14 @@ class Stored:
 
 
 def new_job_fields(job: JobRecord) -> Fields:
+    fixed = job_pb2.Job(
+        spec=job.spec,
+        request_id=job.request_id,
+        traceparent=job.traceparent,
+        create_time=timestamp(job.create_ms),
+    )
     fields: Fields = [
-        "owner", job.owner, "spec", job.spec.SerializeToString(), "plan", job.plan.SerializeToString(),
-        "retry", _retry_text(job.retry), "request_id", job.request_id, "traceparent", job.traceparent,
-        "create_ms", job.create_ms, "revision", 1, "epoch", 0,
+        "owner", job.owner, "job", fixed.SerializeToString(), "plan", job.plan.SerializeToString(), "revision", 1,
     ]  # fmt: skip
     return fields + changed_fields(job, job.tasks)
 
@@ -70,7 +74,7 @@ def task_message(task: TaskRecord) -> job_pb2.Task:
 
 
 def parse(job_id: str, fields: Mapping[bytes, bytes]) -> Stored:
-    plan = job_pb2.Plan.FromString(fields[b"plan"])
+    fixed, plan = job_pb2.Job.FromString(fields[b"job"]), job_pb2.Plan.FromString(fields[b"plan"])
     tasks = {
         planned.name: _task_record(job_pb2.Task.FromString(fields[f"task:{planned.name}".encode()]))
         for planned in plan.tasks
@@ -79,13 +83,13 @@ def parse(job_id: str, fields: Mapping[bytes, bytes]) -> Stored:
     record = JobRecord(
         job_id=job_id,
         owner=fields[b"owner"].decode(),
-        spec=job_pb2.JobSpec.FromString(fields[b"spec"]),
+        spec=fixed.spec,
         plan=plan,
         tasks=tasks,
-        retry=_retry(fields[b"retry"].decode()),
-        request_id=fields[b"request_id"].decode(),
-        traceparent=fields[b"traceparent"].decode(),
-        create_ms=int(fields[b"create_ms"]),
+        retry=retry_of(fixed.spec),
+        request_id=fixed.request_id,
+        traceparent=fixed.traceparent,
+        create_ms=fixed.create_time.ToMilliseconds(),
         start_ms=int(fields.get(b"start_ms", 0)),
         end_ms=int(fields.get(b"end_ms", 0)),
         state=job_pb2.JobState.ValueType(int(fields[b"state"])),
@@ -146,12 +150,3 @@ def _task_record(task: job_pb2.Task) -> TaskRecord:
         start_ms=task.start_time.ToMilliseconds(),
         end_ms=task.end_time.ToMilliseconds(),
     )
-
-
-def _retry_text(retry: Retry) -> str:
-    return f"{retry.max_attempts} {retry.initial_backoff_seconds!r} {retry.max_backoff_seconds!r}"
-
-
-def _retry(text: str) -> Retry:
-    attempts, initial, longest = text.split()
-    return Retry(max_attempts=int(attempts), initial_backoff_seconds=float(initial), max_backoff_seconds=float(longest))

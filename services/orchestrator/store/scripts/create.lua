@@ -27,10 +27,9 @@ while a <= #ARGV do
     end
   end
   if answer == 'created' and redis.call('EXISTS', job) == 0 then
-    redis.call('HSET', job, unpack(ARGV, a + 6, a + 5 + count))
     local cursor = redis.call('XADD', events, '*', 's', '1', 'e', event)
     local entry = redis.call('XADD', KEYS[tonumber(stream)], '*', 'id', id)
-    redis.call('HSET', job, 'entry', entry, 'last_event_id', cursor)
+    redis.call('HSET', job, 'entry', entry, 'last_event_id', cursor, 'epoch', 0, unpack(ARGV, a + 6, a + 5 + count))
     redis.call('ZADD', owner, 0, id)
     if requested == '1' then redis.call('SET', request, id .. ' ' .. digest, 'EX', request_ttl) end
   end

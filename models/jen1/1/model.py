@@ -1,0 +1,42 @@
+"""jen1: a request in, a plan out. The protocol is in models/README.md; the music is made by the package `music`."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+
+# Where `music` is not installed, it lies beside the model repository.
+sys.path.append(str(Path(__file__).resolve().parents[3]))
+
+from music.compose import compose
+from music.serving import Arrival, Serving, Stopped, exit_with_parent
+
+
+class TritonPythonModel:
+    def initialize(self, args: Mapping[str, str]) -> None:
+        self._serving = Serving(pb_utils, "jen1")
+        exit_with_parent()
+
+    def execute(self, requests: list[Any]) -> None:
+        # A plan takes milliseconds: one after the other is fairer than threads that share a core.
+        for request in requests:
+            self._serving.answer(self._serving.take(request), self._compose)
+
+    def _compose(self, arrival: Arrival) -> None:
+        sequence = 0
+
+        def report(stage: str, fraction: float) -> None:
+            nonlocal sequence
+            if arrival.sender.is_cancelled():
+                raise Stopped
+            self._serving.respond(arrival, self._header(sequence, stage, fraction))
+            sequence += 1
+
+        plan = compose(arrival.json(), report)
+        result = self._serving.json_tensor("PLAN", plan.to_dict())
+        self._serving.respond(arrival, self._header(sequence, "plan", 1.0), result)
+
+    def _header(self, sequence: int, stage: str, fraction: float) -> Any:
+        return self._serving.json_tensor("HEADER", {"sequence": sequence, "stage": stage, "fraction": fraction})
