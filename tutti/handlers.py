@@ -112,6 +112,8 @@ class Handler:
     models: tuple[str, ...] = ()
     #: Tells whether one of `models` is ready at the moment, within a second or so. None: they always are.
     ready: Callable[[str], Awaitable[bool]] | None = None
+    #: Lets go of what the handler holds, such as connections; awaited once, when the worker stops.
+    close: Callable[[], Awaitable[None]] | None = None
     #: How many attempts of this kind one worker runs at a time; None means as many as it has slots.
     concurrency: int | None = None
     #: How long one attempt may take unless the job says otherwise.

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from tutti import backoff, errors
+from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ async def run(
         await on_stop()
         for task in tasks:
             task.cancel()
+    tracing.stop()
     log.info("stopped")
 
 

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 
 from tutti import errors
 from tutti.telemetry import context as trace_context
+from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
 
@@ -247,7 +248,7 @@ class _Boundary(grpc.aio.ServerInterceptor):
 
 def _unary(behaviour: Callable[[Any, Any], Awaitable[Any]], method: str) -> Callable[[Any, Any], Awaitable[Any]]:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        with _journey(context):
+        with _journey(context), tracing.span(method):
             try:
                 return await behaviour(request, context)
             except Exception as error:  # noqa: BLE001  the boundary of every call

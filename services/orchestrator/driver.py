@@ -22,6 +22,7 @@ from services.orchestrator.store.jobs import Commit, Committed, JobStore, stream
 from services.orchestrator.watch import WatchHub
 from tutti import backoff, errors
 from tutti.batching import Batcher
+from tutti.telemetry import tracing
 from tutti.v1 import job_pb2, task_pb2
 
 log = logging.getLogger(__name__)
@@ -215,6 +216,13 @@ class Driver:
                 self._let_go(driven)
                 metrics.JOBS_ENDED.labels(state=job_state_name(record)).inc()
                 metrics.JOB_SECONDS.observe((record.end_ms - record.create_ms) / 1000)
+                tracing.record(
+                    "orchestrator.job",
+                    record.traceparent,
+                    start_ms=record.create_ms,
+                    end_ms=record.end_ms,
+                    attributes={"tutti.job_id": record.job_id, "tutti.state": job_state_name(record)},
+                )
         if receipt is not None:
             self._done(receipt)
 

@@ -16,6 +16,7 @@ from services.scheduler.orders import Shapes, TaskKey
 from services.scheduler.queue import TaskQueue, Waiting
 from services.scheduler.workers import WorkerGone, WorkerLink
 from tutti import errors
+from tutti.telemetry import tracing
 from tutti.updates import Outbox
 from tutti.v1 import scheduler_pb2, task_pb2
 
@@ -182,6 +183,14 @@ class Dispatcher:
             self._links[worker_id].execute(task_pb2.Lease(lease_id=held.lease_id, order=order))
             metrics.PLACED.inc()
             metrics.WAIT_SECONDS.observe((now_ms - waiting.queued_ms) / 1000)
+            if tracing.enabled():
+                tracing.record(
+                    "scheduler.wait",
+                    order.traceparent,
+                    start_ms=waiting.queued_ms,
+                    end_ms=now_ms,
+                    attributes={"tutti.job_id": order.job_id, "tutti.task": order.task, "tutti.worker": worker_id},
+                )
 
     def _accepted(self, leases: Sequence[task_pb2.Lease]) -> None:
         """The worker has taken them; what has begun in the meantime needs no announcement."""

@@ -77,6 +77,9 @@ async def serve(settings: WorkerSettings, artifact_settings: ArtifactSettings) -
         await readiness.look()
         await process.run({"membership": membership.run, "readiness": readiness.run}, on_stop=shut_down)
     await membership.close()
+    for handler in handlers.values():
+        if handler.close is not None:
+            await handler.close()
 
 
 def main() -> None:

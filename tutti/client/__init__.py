@@ -10,6 +10,7 @@ Errors are those of `tutti.errors`; messages are those of `tutti.v1`.
 """
 
 from tutti.client.client import Client
+from tutti.client.download import download
 from tutti.client.specs import music, task
 
-__all__ = ["Client", "music", "task"]
+__all__ = ["Client", "download", "music", "task"]

@@ -76,6 +76,11 @@ class Client:
         )
         return _accepted(await self._creating(owner or self._owner).submit(request))
 
+    async def submit_all(self, specs: Sequence[job_pb2.JobSpec], *, owner: str = "") -> list[str]:
+        """Hand many jobs over; returns their ids in order. Raises for the first that was refused; those before and
+        after it may have been accepted."""
+        return list(await asyncio.gather(*(self.submit(spec, owner=owner) for spec in specs)))
+
     async def plan(self, spec: job_pb2.JobSpec) -> job_pb2.Plan:
         """What a job would do, without doing it."""
         response = await self._call(self._orchestrator.PlanJob, orchestrator_pb2.PlanJobRequest(spec=spec))

@@ -33,6 +33,28 @@ def stop() -> None:
         _provider.shutdown()
 
 
+def enabled() -> bool:
+    return _provider is not None
+
+
+def record(
+    name: str,
+    traceparent: str,
+    *,
+    start_ms: int,
+    end_ms: int,
+    attributes: Mapping[str, str | int | float] | None = None,
+) -> None:
+    """Record something that has already happened, such as a wait in a queue."""
+    if _provider is None:
+        return
+    parent = propagate.extract({"traceparent": traceparent})
+    past = _provider.get_tracer("tutti").start_span(
+        name, context=parent, start_time=start_ms * 1_000_000, attributes=attributes
+    )
+    past.end(end_ms * 1_000_000)
+
+
 @contextlib.contextmanager
 def span(name: str, traceparent: str = "", attributes: Mapping[str, str | int | float] | None = None) -> Iterator[str]:
     """Record the block as a child of `traceparent` (default: the current journey's); yields the traceparent that

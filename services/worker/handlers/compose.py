@@ -41,7 +41,15 @@ def handler(triton: Triton) -> Handler:
             "duration": plan["duration_seconds"],
         }
 
-    return Handler(kind=KIND, run=run, input_schema=INPUT_SCHEMA, models=(MODEL,), ready=triton.ready, timeout=TIMEOUT)
+    return Handler(
+        kind=KIND,
+        run=run,
+        input_schema=INPUT_SCHEMA,
+        models=(MODEL,),
+        ready=triton.ready,
+        close=triton.close,
+        timeout=TIMEOUT,
+    )
 
 
 def _request(input: JsonObject) -> Mapping[str, Any]:

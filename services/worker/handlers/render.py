@@ -55,7 +55,15 @@ def handler(triton: Triton) -> Handler:
             "peak_dbfs": recording.peak_dbfs,
         }
 
-    return Handler(kind=KIND, run=run, input_schema=INPUT_SCHEMA, models=(MODEL,), ready=triton.ready, timeout=TIMEOUT)
+    return Handler(
+        kind=KIND,
+        run=run,
+        input_schema=INPUT_SCHEMA,
+        models=(MODEL,),
+        ready=triton.ready,
+        close=triton.close,
+        timeout=TIMEOUT,
+    )
 
 
 async def _plan(context: Context, described: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ test.crash                      kills its own process
 import asyncio
 import os
 import signal
+import time
 from typing import Any
 
 from tutti.handlers import Context, Handler, JsonObject, TaskFailure
@@ -25,6 +26,13 @@ async def sleep(context: Context, input: JsonObject) -> JsonObject:
         await asyncio.sleep(seconds / steps)
         await context.progress((step + 1) / steps, f"step {step + 1} of {steps}")
     return {"slept": seconds}
+
+
+async def ticks(context: Context, input: JsonObject) -> JsonObject:
+    for _ in range(int(input.get("count", 10))):
+        await context.log(repr(time.monotonic()))
+        await asyncio.sleep(float(input.get("pause", 0.01)))
+    return {}
 
 
 async def fail(context: Context, input: JsonObject) -> JsonObject:
@@ -65,6 +73,7 @@ def handlers() -> list[Handler]:
     return [
         Handler(kind="test.echo", run=echo),
         Handler(kind="test.sleep", run=sleep, input_schema=_schema(seconds=seconds, steps={**count, "minimum": 1})),
+        Handler(kind="test.ticks", run=ticks, input_schema=_schema(count=count, pause=seconds)),
         Handler(kind="test.fail", run=fail, input_schema=_schema(times=count)),
         Handler(kind="test.effect", run=effect, input_schema=_schema(("path", "line"), path=text, line=text)),
         Handler(kind="test.crash", run=crash),
