@@ -3,6 +3,7 @@
 # requirements-dev.lock adds what its tests and tools need. Needs `uv` on PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+command -v uv >/dev/null || { echo "lock: uv is not on PATH; get it with: pip install uv" >&2 && exit 1; }
 flags=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet)
-uv pip compile pyproject.toml --extra embedded "${flags[@]}" -o requirements.lock "$@"
-uv pip compile pyproject.toml --extra embedded --extra dev -c requirements.lock "${flags[@]}" -o requirements-dev.lock "$@"
+uv pip compile pyproject.toml --extra embedded --extra build "${flags[@]}" -o requirements.lock "$@"
+uv pip compile pyproject.toml --extra embedded --extra build --extra dev -c requirements.lock "${flags[@]}" -o requirements-dev.lock "$@"

@@ -19,3 +19,15 @@ class GatewaySettings(ServiceSettings):
         validation_alias="TUTTI_MAX_BODY_BYTES",
         description="Largest request body in bytes.",
     )
+    upstream_timeout_seconds: float = Field(
+        10.0,
+        gt=0,
+        validation_alias="TUTTI_UPSTREAM_TIMEOUT_SECONDS",
+        description="Seconds for which a request waits for an orchestrator before it is answered 503.",
+    )
+    sse_heartbeat_seconds: float = Field(
+        15.0,
+        gt=0,
+        validation_alias="TUTTI_SSE_HEARTBEAT_SECONDS",
+        description="Seconds of silence on an event stream after which a comment keeps proxies from cutting it.",
+    )

@@ -60,9 +60,7 @@ async def serve(settings: WorkerSettings, artifact_settings: ArtifactSettings) -
         servicer = WorkerServicer(runner, info, readiness.models)
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, server.grpc)
         await server.start()
-        membership = Membership(
-            settings.schedulers, info, runner, ready_models=readiness.models, on_member=server.serving
-        )
+        membership = Membership(settings.schedulers, info, runner, readiness=readiness, on_member=server.serving)
 
         async def shut_down() -> None:
             # Take nothing new, let what runs end, and stay reachable until the scheduler has heard how it ended.

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 
+from services.worker.readiness import Readiness
 from services.worker.runner import Runner
 from tutti import backoff, errors, rpc
 from tutti.client.client import SCHEDULER
@@ -24,14 +25,14 @@ class Membership:
         info: scheduler_pb2.WorkerInfo,
         runner: Runner,
         *,
-        ready_models: Callable[[], list[str]],
+        readiness: Readiness,
         on_member: Callable[[bool], Awaitable[None]],
     ) -> None:
         self._channel = rpc.channel(schedulers, service=SCHEDULER)
         self._stub = scheduler_pb2_grpc.SchedulerServiceStub(self._channel)
         self._info = info
         self._runner = runner
-        self._ready_models = ready_models
+        self._readiness = readiness
         self._on_member = on_member
         self._epoch = ""
         self._draining = False
@@ -48,12 +49,19 @@ class Membership:
                     self._epoch = ""
                     continue
                 pauses = backoff.delays(0.05, 1.0)
-                await asyncio.sleep(interval)
+                await self._pause(interval)
             except grpc.aio.AioRpcError as error:
                 # Whoever leads next does not know this worker: find out by registering.
                 self._epoch = ""
                 log.warning("no scheduler answers", extra={"error": rpc.from_grpc(error).message})
                 await asyncio.sleep(next(pauses))
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for the next beat; a model that became ready is news that does not wait."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._readiness.changed.wait()
+        self._readiness.changed.clear()
 
     async def drain(self) -> None:
         """Ask for nothing more; leases in hand go on."""
@@ -74,7 +82,7 @@ class Membership:
 
     async def _register(self) -> float:
         request = scheduler_pb2.RegisterWorkerRequest(
-            info=self._info, running=self._runner.running(), ready_models=self._ready_models()
+            info=self._info, running=self._runner.running(), ready_models=self._readiness.models()
         )
         response = await self._stub.RegisterWorker(request, timeout=CALL_SECONDS)
         self._epoch = response.epoch
@@ -86,7 +94,7 @@ class Membership:
             worker_id=self._info.worker_id,
             incarnation=self._info.incarnation,
             epoch=self._epoch,
-            ready_models=self._ready_models(),
+            ready_models=self._readiness.models(),
             draining=self._draining,
         )
         response = await self._stub.Heartbeat(request, timeout=CALL_SECONDS)

@@ -8,13 +8,17 @@ from tutti.handlers import Handler
 
 log = logging.getLogger(__name__)
 
-ASK_SECONDS = 1.0
+#: A model that is ready rarely changes its mind; one that is not keeps work waiting.
+ASK_READY_SECONDS = 1.0
+ASK_UNREADY_SECONDS = 0.2
 
 
 class Readiness:
     def __init__(self, handlers: Iterable[Handler]) -> None:
         self._asked: dict[str, Callable[[str], Awaitable[bool]]] = {}
         self._ready: set[str] = set()
+        #: Set when a model became ready or ceased to be.
+        self.changed = asyncio.Event()
         for handler in handlers:
             for model in handler.models:
                 if handler.ready is None:
@@ -29,14 +33,18 @@ class Readiness:
         """Ask each model once."""
         answers = await asyncio.gather(*(ready(model) for model, ready in self._asked.items()))
         for model, ready in zip(self._asked, answers, strict=True):
-            if ready and model not in self._ready:
+            if ready == (model in self._ready):
+                continue
+            self.changed.set()
+            if ready:
                 self._ready.add(model)
                 log.info("a model is ready", extra={"model": model})
-            elif not ready and model in self._ready:
+            else:
                 self._ready.discard(model)
                 log.warning("a model is not ready", extra={"model": model})
 
     async def run(self) -> None:
         while True:
             await self.look()
-            await asyncio.sleep(ASK_SECONDS)
+            missing = self._asked.keys() - self._ready
+            await asyncio.sleep(ASK_UNREADY_SECONDS if missing else ASK_READY_SECONDS)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 from types import TracebackType
 from typing import Self, TypeVar
@@ -20,6 +21,9 @@ SCHEDULER = "tutti.v1.SchedulerService"
 RESTING = frozenset({job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STATE_CANCELLED})
 #: Owners whose submissions are gathered at the same time, before idle ones are let go.
 GATHERED_OWNERS = 256
+
+#: A submission larger than this travels alone: a call that gathers hundreds must stay within a message's bound.
+LARGE_BYTES = 100_000
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -74,6 +78,8 @@ class Client:
                 x_request_id=journey.request_id, traceparent=journey.traceparent
             ),
         )
+        if request.ByteSize() > LARGE_BYTES:
+            return _accepted((await self._create([request], owner or self._owner))[0])
         return _accepted(await self._creating(owner or self._owner).submit(request))
 
     async def submit_all(self, specs: Sequence[job_pb2.JobSpec], *, owner: str = "") -> list[str]:
@@ -107,16 +113,17 @@ class Client:
         request = orchestrator_pb2.CancelJobRequest(job_id=job_id)
         return (await self._call(self._orchestrator.CancelJob, request, owner=owner)).job
 
-    async def watch(self, job_id: str, *, after: str = "", owner: str = "") -> AsyncIterator[job_pb2.Event]:
+    async def watch(self, job_id: str, *, after: str = "", owner: str = "") -> AsyncGenerator[job_pb2.Event, None]:
         """Every event of a job after the cursor, then live ones, until the last. Survives the death of the replica that
         it reads from; raises Unavailable only when no replica answers for as long as the client's timeout."""
-        async for events in self.watch_batches(job_id, after=after, owner=owner):
-            for event in events:
-                yield event
+        async with aclosing(self.watch_batches(job_id, after=after, owner=owner)) as batches:
+            async for events in batches:
+                for event in events:
+                    yield event
 
     async def watch_batches(
         self, job_id: str, *, after: str = "", owner: str = ""
-    ) -> AsyncIterator[Sequence[job_pb2.Event]]:
+    ) -> AsyncGenerator[Sequence[job_pb2.Event], None]:
         """Like `watch`, but hands over the events that arrived together."""
         cursor, pauses, failing_since = after, backoff.delays(), 0.0
         while True:

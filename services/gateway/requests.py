@@ -1,0 +1,195 @@
+"""What may be asked for over REST, and the `JobSpec` that it stands for.
+
+A body is parsed once and checked here for its shape only: known fields, right types, values that a message can hold.
+Whether a model, a kind or an option exists is the orchestrator's to say.
+"""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from services.gateway import structs
+from services.gateway.problems import complaint
+from tutti import errors
+from tutti.v1 import job_pb2, orchestrator_pb2, task_pb2
+
+#: The longest time that a message's Duration holds, in seconds.
+_LONGEST = 315_576_000_000
+_PRIORITIES = {
+    "high": task_pb2.PRIORITY_HIGH,
+    "normal": task_pb2.PRIORITY_NORMAL,
+    "low": task_pb2.PRIORITY_LOW,
+}
+_STATES = {
+    name.removeprefix("JOB_STATE_"): value
+    for name, value in job_pb2.JobState.items()
+    if value != job_pb2.JOB_STATE_UNSPECIFIED
+}
+
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=False,
+        validate_by_alias=True,
+    )
+
+
+class Retry(_Strict):
+    """How often, and after which pauses, to try each task."""
+
+    max_attempts: int | None = Field(None, ge=1, le=2**31 - 1, description="Attempts in all; 3 unless given.")
+    initial_backoff_seconds: Seconds | None = Field(None, description="Pause before the second attempt; then doubles.")
+    max_backoff_seconds: Seconds | None = Field(None, description="The longest pause.")
+
+
+class _Submission(_Strict):
+    labels: dict[str, str] = Field({}, description="Free words to find the job by.")
+    priority: Literal["high", "normal", "low"] | None = Field(None, description="`normal` unless given.")
+    retry: Retry | None = None
+    timeout_seconds: Seconds | None = Field(None, description="How long one attempt at a task may run.")
+
+
+class MusicSubmission(_Submission):
+    """Make music from words."""
+
+    narrative: str = Field(description="What to make.", examples=["a chill lo-fi beat, 90 bpm, piano"])
+    duration: Seconds | None = Field(None, description="Seconds of music; 30 unless given.")
+    model: str = Field("muscgen", description="`jen1` composes, `muscgen` composes and renders.")
+    options: dict[str, Any] = Field({}, description="Options of the model, such as bpm, key and seed.")
+
+
+class TaskSubmission(_Submission):
+    """Run a single task of any kind that some worker serves."""
+
+    kind: str = Field(description="Names the handler.", examples=["test.echo"])
+    input: dict[str, Any] = Field({}, description="The handler's input.")
+
+
+def _kind_of_submission(body: Any) -> str:
+    return "task" if isinstance(body, dict) and "kind" in body else "music"
+
+
+Submission = Annotated[
+    Annotated[MusicSubmission, Tag("music")] | Annotated[TaskSubmission, Tag("task")],
+    Discriminator(_kind_of_submission),
+]
+SUBMISSION: TypeAdapter[MusicSubmission | TaskSubmission] = TypeAdapter(Submission)
+
+
+class JobsQuery(BaseModel):
+    """Which jobs to list."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, validate_by_alias=True
+    )
+
+    state: list[Annotated[str, Field(examples=["RUNNING"])]] = Field([], description="In one of these states.")
+    label: list[str] = Field([], description="Carrying each of these labels, written `key:value`.")
+    page_size: int = Field(50, ge=1, le=200, description="Jobs on a page.")
+    page_token: str = Field("", description="`nextPageToken` of the page before.")
+    created_after: AwareDatetime | None = Field(None, description="Created at this time (RFC 3339) or later.")
+    created_before: AwareDatetime | None = Field(None, description="Created before this time (RFC 3339).")
+
+    def filter(self) -> orchestrator_pb2.JobFilter:
+        wanted = orchestrator_pb2.JobFilter(
+            states=[_state(word) for word in self.state], labels=dict(_label(text) for text in self.label)
+        )
+        for target, moment in (("created_after", self.created_after), ("created_before", self.created_before)):
+            if moment is not None:
+                getattr(wanted, target).FromDatetime(_storable(moment, target))
+        return wanted
+
+
+async def submission(request: Request) -> MusicSubmission | TaskSubmission:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, with Content-Type: application/json.")
+    return parse(await request.body())
+
+
+def parse(body: bytes) -> MusicSubmission | TaskSubmission:
+    try:
+        return SUBMISSION.validate_python(orjson.loads(body))
+    except orjson.JSONDecodeError as error:
+        raise errors.InvalidInput(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+            reason="MALFORMED_JSON",
+            details={"line": str(error.lineno), "column": str(error.colno)},
+        ) from error
+    except ValidationError as error:
+        raise _refusal(error) from error
+
+
+def spec(submission: MusicSubmission | TaskSubmission) -> job_pb2.JobSpec:
+    result = job_pb2.JobSpec(labels=submission.labels)
+    if isinstance(submission, MusicSubmission):
+        result.music.narrative, result.music.model = submission.narrative, submission.model
+        if submission.duration is not None:
+            _set_seconds(result.music.duration, submission.duration)
+        if submission.options:
+            structs.fill(result.music.options, submission.options, field="options")
+    else:
+        result.task.kind = submission.kind
+        structs.fill(result.task.input, submission.input, field="input")
+    if submission.priority is not None:
+        result.priority = _PRIORITIES[submission.priority]
+    if submission.retry is not None:
+        _fill_retry(result.retry, submission.retry)
+    if submission.timeout_seconds is not None:
+        _set_seconds(result.attempt_timeout, submission.timeout_seconds)
+    return result
+
+
+def _fill_retry(policy: task_pb2.RetryPolicy, retry: Retry) -> None:
+    policy.max_attempts = retry.max_attempts or 0
+    if retry.initial_backoff_seconds is not None:
+        _set_seconds(policy.initial_backoff, retry.initial_backoff_seconds)
+    if retry.max_backoff_seconds is not None:
+        _set_seconds(policy.max_backoff, retry.max_backoff_seconds)
+
+
+def _set_seconds(duration: Any, seconds: float) -> None:
+    # By whole nanoseconds: the library's own way goes through timedelta, which ends at microseconds.
+    duration.seconds, duration.nanos = divmod(round(seconds * 1e9), 1_000_000_000)
+
+
+def _refusal(error: ValidationError) -> errors.InvalidInput:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    # The first part names the branch of the union, which no caller wrote.
+    found = [(".".join(map(str, each["loc"][1:])), each) for each in problems[:10]]
+    text = "; ".join(complaint(field, each) for field, each in found)
+    return errors.InvalidInput(text[:1000], field=found[0][0][:200])
+
+
+def _state(word: str) -> job_pb2.JobState.ValueType:
+    try:
+        return _STATES[word.upper()]
+    except KeyError as error:
+        known = ", ".join(_STATES)
+        raise errors.InvalidInput(f"{word[:40]!r} is not a state; known are {known}.", field="state") from error
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not colon:
+        raise errors.InvalidInput(f"{text[:80]!r} is not a label; write key:value.", field="label")
+    return key, value
+
+
+def _storable(moment: datetime, field: str) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise errors.InvalidInput(f"{moment} cannot be written in UTC.", field=to_camel(field)) from error

@@ -1,0 +1,31 @@
+"""One mesh with everything for the tests that leave it as they found it; the others start their own."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.fixtures.meshes import client_of, http_of, running_mesh
+from tutti.client import Client
+from tutti.embedded import Mesh
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
+    async with running_mesh(
+        tmp_path_factory.mktemp("whole") / "data", orchestrators=2, schedulers=2, workers=2, triton=True
+    ) as mesh:
+        yield mesh
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def client(mesh: Mesh) -> AsyncIterator[Client]:
+    async with client_of(mesh.endpoints) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def http(mesh: Mesh) -> AsyncIterator[httpx.AsyncClient]:
+    async with http_of(mesh.endpoints) as http:
+        yield http

@@ -1,0 +1,153 @@
+"""What a caller is promised, seen through the SDK: order, retries, cancellation, idempotence, pages."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.meshes import eventually
+from tutti import errors
+from tutti.client import Client, task
+from tutti.v1 import job_pb2, orchestrator_pb2, task_pb2
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_events_come_once_in_order_and_without_gaps(client: Client) -> None:
+    job_id = await client.submit(task("test.sleep", {"seconds": 0.5, "steps": 10}))
+
+    live = [event async for event in client.watch(job_id)]
+    replayed = [event async for event in client.watch(job_id)]
+
+    assert [event.sequence for event in live] == list(range(1, len(live) + 1))
+    assert [event.event_id for event in live] == sorted(
+        {event.event_id for event in live}, key=lambda cursor: tuple(map(int, cursor.split("-")))
+    )
+    assert [event.event_id for event in replayed] == [event.event_id for event in live]
+    assert sum(event.HasField("progress") for event in live) <= 6  # conflated to ten a second where they arise
+    assert [event for event in live if event.HasField("progress")][-1].progress.fraction == 1.0
+
+
+async def test_a_watch_resumes_after_any_event_exactly(client: Client) -> None:
+    job_id = await client.submit(task("test.sleep", {"seconds": 0.2, "steps": 2}))
+    everything = [event.event_id async for event in client.watch(job_id)]
+    for n, cursor in enumerate(everything):
+        assert [event.event_id async for event in client.watch(job_id, after=cursor)] == everything[n + 1 :]
+
+
+async def test_many_watchers_see_the_same(client: Client) -> None:
+    job_id = await client.submit(task("test.sleep", {"seconds": 0.5, "steps": 5}))
+
+    async def watch() -> list[str]:
+        return [event.event_id async for event in client.watch(job_id)]
+
+    seen = await asyncio.gather(*(watch() for _ in range(50)))
+    assert len({tuple(ids) for ids in seen}) == 1
+
+
+async def test_a_failing_task_is_tried_again_until_it_succeeds(client: Client) -> None:
+    spec = task("test.fail", {"times": 2})
+    spec.retry.initial_backoff.nanos = 10_000_000
+    job = await client.wait(await client.submit(spec))
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED
+    assert job.tasks[0].attempt == 3
+
+
+async def test_a_task_that_keeps_failing_fails_its_job_with_the_reason(client: Client) -> None:
+    spec = task("test.fail", {"times": 99})
+    spec.retry.max_attempts = 2
+    spec.retry.initial_backoff.nanos = 10_000_000
+    job = await client.wait(await client.submit(spec))
+    assert job.state == job_pb2.JOB_STATE_FAILED
+    assert (job.failure.reason, job.tasks[0].attempt) == ("ON_PURPOSE", 2)
+    assert "failing on purpose" in job.failure.message
+
+
+async def test_an_attempt_that_takes_too_long_is_ended(client: Client) -> None:
+    spec = task("test.sleep", {"seconds": 60})
+    spec.attempt_timeout.nanos = 100_000_000
+    spec.retry.max_attempts = 1
+    job = await client.wait(await client.submit(spec))
+    assert (job.state, job.failure.reason) == (job_pb2.JOB_STATE_FAILED, "TIMEOUT")
+
+
+async def test_a_running_job_is_cancelled(client: Client) -> None:
+    job_id = await client.submit(task("test.sleep", {"seconds": 60, "steps": 600}))
+    async for event in client.watch(job_id):
+        if event.HasField("progress"):
+            break
+    answered = await client.cancel(job_id)
+    job = await asyncio.wait_for(client.wait(job_id), 5)
+    assert answered.cancel_requested
+    assert job.state == job_pb2.JOB_STATE_CANCELLED
+    assert job.tasks[0].state == task_pb2.TASK_STATE_CANCELLED
+    assert (await client.cancel(job_id)).state == job_pb2.JOB_STATE_CANCELLED
+
+
+async def test_cancelling_a_finished_job_changes_nothing(client: Client) -> None:
+    job_id = await client.submit(task("test.echo"))
+    before = await client.wait(job_id)
+    after = await client.cancel(job_id)
+    assert after.state == job_pb2.JOB_STATE_SUCCEEDED
+    assert after.revision == before.revision
+
+
+async def test_a_repeated_request_id_returns_the_first_job_and_runs_it_once(client: Client, tmp_path: Path) -> None:
+    spec = task("test.effect", {"path": str(tmp_path / "log"), "line": "ran"})
+    ids = await asyncio.gather(*(client.submit(spec, request_id="once") for _ in range(20)))
+    assert len(set(ids)) == 1
+    await client.wait(ids[0])
+    assert await client.submit(spec, request_id="once") == ids[0]
+    assert (tmp_path / "log").read_text() == "ran\n"
+
+
+async def test_a_request_id_does_not_stand_for_two_different_jobs(client: Client) -> None:
+    await client.submit(task("test.echo", {"n": 1}), request_id="mine")
+    with pytest.raises(errors.Conflict) as refused:
+        await client.submit(task("test.echo", {"n": 2}), request_id="mine")
+    assert refused.value.reason == "REQUEST_ID_REUSED"
+    # Another owner's ids are another world.
+    await client.submit(task("test.echo", {"n": 2}), request_id="mine", owner="somebody-else")
+
+
+async def test_jobs_are_listed_newest_first_in_stable_pages(client: Client) -> None:
+    ids = [await client.submit(task("test.echo", labels={"batch": "pages"}), owner="lister") for _ in range(7)]
+    await client.submit(task("test.echo"), owner="lister")
+    filter = orchestrator_pb2.JobFilter(labels={"batch": "pages"})
+    listed: list[str] = []
+    token = ""
+    while True:
+        page = await client.jobs(page_size=3, page_token=token, filter=filter, owner="lister")
+        listed += [job.job_id for job in page.jobs]
+        await client.submit(task("test.echo", labels={"batch": "pages"}), owner="lister")
+        token = page.next_page_token
+        if not token:
+            break
+    assert listed[-7:] == ids[::-1]
+    assert len(set(listed)) == len(listed)
+
+
+async def test_a_plan_is_shown_without_running_anything(client: Client) -> None:
+    from tutti.client import music
+
+    before = len((await client.jobs(owner="planner")).jobs)
+    plan = await client.plan(music("a chill beat, 90 bpm"))
+    assert [(step.name, step.kind, list(step.needs)) for step in plan.tasks] == [
+        ("compose", "jen1.compose", []),
+        ("render", "muscgen.render", ["compose"]),
+    ]
+    assert len((await client.jobs(owner="planner")).jobs) == before
+
+
+async def test_a_task_that_kills_its_worker_does_not_take_the_fleet_along(client: Client) -> None:
+    spec = task("test.crash")
+    spec.retry.max_attempts = 2
+    job = await asyncio.wait_for(client.wait(await client.submit(spec)), 30)
+    assert (job.state, job.failure.reason) == (job_pb2.JOB_STATE_FAILED, "WORKER_LOST")
+
+    async def both_are_back() -> bool:
+        return len(await client.workers()) == 2
+
+    await eventually(both_are_back, within=30)
+    healthy = await client.wait(await client.submit(task("test.echo")))
+    assert healthy.state == job_pb2.JOB_STATE_SUCCEEDED
