@@ -6,6 +6,7 @@ also held an adaptive gap apart, so that a call carries dozens of items. Idle co
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -47,7 +48,8 @@ class Batcher(Generic[T, R]):
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=self._name)
+            # In a context of its own: a batch belongs to the journeys of all its items, not to that of the first.
+            self._task = asyncio.create_task(self._run(), name=self._name, context=contextvars.Context())
         return future
 
     @property

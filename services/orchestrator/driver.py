@@ -152,7 +152,12 @@ class Driver:
     def _record(self, driven: Driven, transition: Transition, receipt: _Receipt | None = None) -> None:
         """Commit a transition, then let its events and effects out."""
         record = driven.record = transition.job
-        if driven.fenced or not (transition.events or transition.changed):
+        if driven.fenced:
+            return
+        if not (transition.events or transition.changed):
+            # Nothing to write, as when a wish that is durable already reaches a task that runs.
+            for effect in transition.effects:
+                self._carry_out(driven, effect, told=False)
             return
         driven.commits += 1
         commit = Commit(

@@ -5,6 +5,7 @@ again what has not ended, and what fits together is attached to instead of being
 """
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 CALL_SECONDS = 5.0
 #: A stream that stays broken for so long means that the worker's process is gone: a new one would have registered.
-GIVE_UP_SECONDS = 0.75
+GIVE_UP_SECONDS = 0.4
 ACKNOWLEDGE_SECONDS = 1.0
 
 
@@ -94,7 +94,7 @@ class WorkerLink:
 
     async def _met(self, epoch: str) -> None:
         if epoch != self.info.incarnation:
-            raise WorkerGone(f"worker {self.info.worker_id} is another process than the one that registered")
+            raise WorkerGone("another process answers at its address")
         self.connected = True
 
     async def _updates(self, batch: task_pb2.UpdateBatch) -> None:
@@ -105,7 +105,7 @@ class WorkerLink:
         self.connected = False
         self._broken_since = self._broken_since or now
         if isinstance(error, errors.PreconditionFailed) or now - self._broken_since > GIVE_UP_SECONDS:
-            raise WorkerGone(f"worker {self.info.worker_id} is gone: {error.message}") from error
+            raise WorkerGone(error.message) from error
 
     async def _execute(self, leases: Sequence[task_pb2.Lease]) -> list[None]:
         request = worker_pb2.ExecuteRequest(term=self._term, leases=leases, acknowledged=self._acknowledged)
