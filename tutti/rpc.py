@@ -12,16 +12,18 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from tutti import errors
+from tutti.health_servicer import HealthServicer
 from tutti.telemetry import context as trace_context
 from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
 
 ERROR_DOMAIN = "tutti"
+HEALTH = "grpc.health.v1.Health"
 OWNER_KEY = "x-tutti-owner"
 REQUEST_ID_KEY = "x-request-id"
 TRACEPARENT_KEY = "traceparent"
@@ -186,10 +188,10 @@ class Server:
             interceptors=[_Boundary()],
             options=_SERVER_OPTIONS,
         )
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self._services = tuple(services)
-        names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*services, HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc)
 
     @property

@@ -22,6 +22,7 @@ from services.orchestrator.store.jobs import Commit, Committed, JobStore, stream
 from services.orchestrator.watch import WatchHub
 from tutti import backoff, errors
 from tutti.batching import Batcher
+from tutti.telemetry import context as trace_context
 from tutti.telemetry import tracing
 from tutti.v1 import job_pb2, task_pb2
 
@@ -94,6 +95,8 @@ class Driver:
             entry=entry,
         )
         self._driven[record.job_id] = driven
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("driving a job", extra={"epoch": epoch, **_named(record)})
         metrics.JOBS_DRIVEN.set(len(self._driven))
         for effect in effects:
             self._carry_out(driven, effect, told=epoch > 1)
@@ -146,7 +149,7 @@ class Driver:
         transition = job.apply(driven.record, updates, now_ms)
         if transition.stale:
             metrics.STALE_UPDATES.inc(transition.stale)
-            log.info("refused stale updates", extra={"job_id": driven.record.job_id, "updates": transition.stale})
+            log.info("refused stale updates", extra={"updates": transition.stale, **_named(driven.record)})
         self._record(driven, transition, receipt)
 
     def _record(self, driven: Driven, transition: Transition, receipt: _Receipt | None = None) -> None:
@@ -208,7 +211,7 @@ class Driver:
         if committed.fenced:
             metrics.FENCED_COMMITS.inc()
             if not driven.fenced:
-                log.warning("another replica drives the job", extra={"job_id": record.job_id, "epoch": driven.epoch})
+                log.warning("another replica drives the job", extra={"epoch": driven.epoch, **_named(record)})
             self._let_go(driven)
         else:
             if committed.events:
@@ -219,15 +222,7 @@ class Driver:
                 self._carry_out(driven, effect, told=False)
             if record.at_rest:
                 self._let_go(driven)
-                metrics.JOBS_ENDED.labels(state=job_state_name(record)).inc()
-                metrics.JOB_SECONDS.observe((record.end_ms - record.create_ms) / 1000)
-                tracing.record(
-                    "orchestrator.job",
-                    record.traceparent,
-                    start_ms=record.create_ms,
-                    end_ms=record.end_ms,
-                    attributes={"tutti.job_id": record.job_id, "tutti.state": job_state_name(record)},
-                )
+                _ended(record)
         if receipt is not None:
             self._done(receipt)
 
@@ -307,8 +302,27 @@ class Driver:
         metrics.JOBS_DRIVEN.set(len(self._driven))
 
 
-def job_state_name(record: JobRecord) -> str:
-    return job_pb2.JobState.Name(record.state).removeprefix("JOB_STATE_")
+def _ended(record: JobRecord) -> None:
+    """Count, trace and log a job that came to rest. Only what went wrong is worth a line at INFO: the path is hot."""
+    state, seconds = job_pb2.JobState.Name(record.state).removeprefix("JOB_STATE_"), record.end_ms - record.create_ms
+    metrics.JOBS_ENDED.labels(state=state).inc()
+    metrics.JOB_SECONDS.observe(seconds / 1000)
+    level = logging.INFO if record.state == job_pb2.JOB_STATE_FAILED else logging.DEBUG
+    if log.isEnabledFor(level):
+        reason = record.failure.reason if record.failure is not None else ""
+        log.log(level, "job ended", extra={"state": state, "reason": reason, "ms": seconds, **_named(record)})
+    if tracing.enabled():
+        tracing.record(
+            "orchestrator.job",
+            record.traceparent,
+            start_ms=record.create_ms,
+            end_ms=record.end_ms,
+            attributes={"tutti.job_id": record.job_id, "tutti.state": state},
+        )
+
+
+def _named(record: JobRecord) -> dict[str, str]:
+    return trace_context.named(request_id=record.request_id, traceparent=record.traceparent, job_id=record.job_id)
 
 
 def _unwished(record: JobRecord) -> JobRecord:

@@ -32,6 +32,8 @@ class Tail:
     def __init__(self) -> None:
         self.events: list[job_pb2.Event] = []
         self.watchers = 0
+        #: Counts pokes: what was being read while one came may be short of what it announced.
+        self.pokes = 0
         #: Something may have happened; replaced by a new event each time, so that nobody misses one.
         self.news = asyncio.Event()
         #: Of many watchers who find the tail too short, one reads from Redis for all.
@@ -86,6 +88,7 @@ class WatchHub:
         """Something was recorded, by whomever."""
         tail = self._tails.get(job_id)
         if tail is not None:
+            tail.pokes += 1
             tail.events.clear()
             tail.wake()
 
@@ -117,8 +120,10 @@ class WatchHub:
         async with tail.fetching:
             events = tail.after(sequence)
             if events is None:
+                pokes = tail.pokes
                 events = await self._store.events(job_id, cursor, PAGE)
-                tail.append(events)
+                if pokes == tail.pokes:
+                    tail.append(events)
         return events
 
     async def run(self) -> None:

@@ -17,6 +17,7 @@ from services.scheduler.orders import Shapes, TaskKey
 from services.scheduler.queue import TaskQueue, Waiting
 from services.scheduler.workers import WorkerGone, WorkerLink
 from tutti import errors
+from tutti.telemetry import context as trace_context
 from tutti.telemetry import tracing
 from tutti.updates import Outbox
 from tutti.v1 import scheduler_pb2, task_pb2
@@ -183,6 +184,8 @@ class Dispatcher:
             self.leases.add(held)
             self._links[worker_id].execute(task_pb2.Lease(lease_id=held.lease_id, order=order))
             metrics.PLACED.inc()
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("placed", extra={"lease": held.lease_id, "worker": worker_id, **_named(order)})
             metrics.WAIT_SECONDS.observe((now_ms - waiting.queued_ms) / 1000)
             if tracing.enabled():
                 tracing.record(
@@ -230,7 +233,11 @@ class Dispatcher:
         self.fleet.join(info, request.ready_models)
         for ref in request.running:
             self._adopt(info, ref)
-        self._link_tasks[info.worker_id] = self._tasks.create_task(self._follow(link), name=f"worker-{info.worker_id}")
+        self._link_tasks[info.worker_id] = self._tasks.create_task(
+            self._follow(link),
+            name=f"worker-{info.worker_id}",
+            context=contextvars.Context(),  # not the journey of the call that happened to register it
+        )
         metrics.WORKERS.set(len(self._links))
         log.info(
             "a worker joined", extra={"worker": info.worker_id, "slots": info.slots, "running": len(request.running)}
@@ -369,6 +376,8 @@ class Dispatcher:
 
     def _lose(self, held: Held, why: str) -> None:
         metrics.LOST.inc()
+        if held.order is not None:
+            log.info("an attempt is lost", extra={"lease": held.lease_id, "why": why, **_named(held.order)})
         update = held.update(lost=task_pb2.Update.Lost(worker_id=held.worker_id, message=why))
         self.leases.end(held, update)
         self.fleet.release(held.worker_id, held.kind)
@@ -404,3 +413,9 @@ class Dispatcher:
         """The term is over: orchestrators shall look for the next leader."""
         for peer in self._peers.values():
             peer.outbox.end()
+
+
+def _named(order: task_pb2.TaskOrder) -> dict[str, str]:
+    return trace_context.named(
+        request_id=order.request_id, traceparent=order.traceparent, job_id=order.job_id, task=order.task
+    )

@@ -36,6 +36,12 @@ async def serve(settings: WorkerSettings, artifact_settings: ArtifactSettings) -
     name = settings.instance or default_instance_name("worker")
     telemetry.start(settings, service="worker", instance=name)
     handlers, incarnation = registry.installed(), process.incarnation()
+    if not handlers:
+        raise errors.PreconditionFailed(
+            "this worker would serve nothing: set JEN1_URL and MUSCGEN_URL, install a package with handlers, or set "
+            "TUTTI_TEST_HANDLERS=1",
+            reason="NO_HANDLERS",
+        )
     server = rpc.Server(services=[WORKER])
     address = server.bind(f"{settings.bind_host}:{settings.port}")
     info = scheduler_pb2.WorkerInfo(

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 #: After it was told to stop, a handler that looks at `context.cancelled` has so long, in seconds, before its coroutine
 #: is cancelled.
 STOP_GRACE_SECONDS = 0.2
+#: An attempt that took so long is worth a line in the log.
+SLOW_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -146,7 +148,7 @@ class Runner:
         began = time.monotonic()
         with trace_context.entered(order.request_id, order.traceparent, job_id=order.job_id, task=order.task):
             how = await self._outcome(attempt)
-        self._settle(attempt, how, time.monotonic() - began)
+            self._settle(attempt, how, time.monotonic() - began)
 
     def _started(self, attempt: Attempt) -> task_pb2.Update:
         return attempt.context.update(started=task_pb2.Update.Started(worker_id=self._worker_id))
@@ -191,8 +193,15 @@ class Runner:
             self._idle.set()
         if attempt.context.has_workdir:
             shutil.rmtree(attempt.context.workdir, ignore_errors=True)
+        outcome = next(iter(how))
+        # Attempts that are quick and succeed would drown the log; those that a person asks about are in it.
+        level = logging.DEBUG if outcome == "succeeded" and seconds < SLOW_SECONDS else logging.INFO
+        if log.isEnabledFor(level):
+            reason = how[outcome].reason if outcome == "failed" else ""
+            details = {"kind": order.kind, "attempt": order.attempt, "outcome": outcome, "reason": reason}
+            log.log(level, "attempt ended", extra={**details, "seconds": round(seconds, 3)})
         metrics.RUNNING.set(len(self._attempts))
-        metrics.ENDED.labels(kind=order.kind, outcome=next(iter(how))).inc()
+        metrics.ENDED.labels(kind=order.kind, outcome=outcome).inc()
         metrics.SECONDS.labels(kind=order.kind).observe(seconds)
 
     def _stop(self, attempt: Attempt) -> None:

@@ -1,6 +1,7 @@
 """One mesh with everything for the tests that leave it as they found it; the others start their own."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,12 +11,19 @@ from tests.fixtures.meshes import client_of, http_of, running_mesh
 from tutti.client import Client
 from tutti.embedded import Mesh
 
+#: Every line that the services can write, so that the tests can follow a request through all of them.
+LOUD = {"LOG_LEVEL": "DEBUG"}
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the mesh below."""
+    return tmp_path_factory.mktemp("whole") / "data"
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
-    async with running_mesh(
-        tmp_path_factory.mktemp("whole") / "data", orchestrators=2, schedulers=2, workers=2, triton=True
-    ) as mesh:
+async def mesh(data_dir: Path) -> AsyncIterator[Mesh]:
+    async with running_mesh(data_dir, orchestrators=2, schedulers=2, workers=2, triton=True, environment=LOUD) as mesh:
         yield mesh
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import wave
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -116,22 +117,24 @@ async def test_a_cancel_reaches_the_model(mesh: Mesh, http: httpx.AsyncClient, c
     assert (await finished(http, (await http.post("/jobs", json=BODY)).json()["jobId"]))["status"] == "SUCCEEDED"
 
 
-async def test_the_request_id_travels_to_the_model_and_into_every_log(mesh: Mesh, http: httpx.AsyncClient) -> None:
+async def test_the_request_id_travels_to_the_model_and_into_every_log(data_dir: Path, http: httpx.AsyncClient) -> None:
     accepted = await http.post("/jobs", json=BODY, headers={"X-Request-Id": "journey-4711"})
     assert accepted.headers["x-request-id"] == "journey-4711"
     job = await finished(http, accepted.json()["jobId"])
     assert job["requestId"] == "journey-4711"
 
-    logs = mesh.data_dir / "logs"
+    logs = data_dir / "logs"
     assert "journey-4711" in (logs / "triton.log").read_text()
-    told = [
-        line
-        for path in logs.glob("worker-*.log")
-        for line in map(json.loads, path.read_text().splitlines())
-        if line["request_id"] == "journey-4711"
-    ]
-    assert told
-    assert all(line["job_id"] == job["jobId"] and line["task"] and len(line["trace_id"]) == 32 for line in told)
+    for service in ("worker", "scheduler", "orchestrator"):
+        told = [
+            line
+            for path in logs.glob(f"{service}-*.log")
+            for line in map(json.loads, path.read_text().splitlines())
+            if line["request_id"] == "journey-4711" and line["job_id"] == job["jobId"]
+        ]
+        assert told, service
+        assert {line["trace_id"] for line in told} == {told[0]["trace_id"]}
+        assert len(told[0]["trace_id"]) == 32
 
 
 async def sse(http: httpx.AsyncClient, job_id: str, after: str = "") -> list[tuple[str, str, dict[str, Any]]]:

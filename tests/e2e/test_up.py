@@ -93,8 +93,8 @@ def pids(found: Endpoints) -> list[int]:
 
 @contextlib.contextmanager
 def up(data_dir: Path, *arguments: str) -> Iterator[Up]:
-    terminal = data_dir.with_suffix(".terminal")
-    with terminal.open("ab") as out:
+    terminal = data_dir.with_name(f"terminal-{time.monotonic_ns()}")
+    with terminal.open("wb") as out:
         process = _spawn(out, data_dir, *arguments)
     with process:
         started = Up(process, data_dir, terminal)
@@ -231,7 +231,7 @@ def test_a_part_that_is_killed_comes_back_on_its_port_and_the_mesh_works(mesh: U
 
 
 def test_ctrl_c_stops_every_part_and_leaves_no_endpoints(tmp_path: Path) -> None:
-    with up(tmp_path / "data", "--no-triton") as started:
+    with up(tmp_path / "data", "--no-triton", "--test-handlers") as started:
         all_pids = pids(started.endpoints)
         assert started.interrupt() == 0
         assert not any(map(runs, all_pids))

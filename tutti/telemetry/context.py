@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 #: Ids come from outside and end up in logs and headers: visible ASCII without quotes, and not long.
@@ -54,6 +54,11 @@ def accepted_traceparent(given: str) -> str:
     return given if _TRACEPARENT.match(given) else new_traceparent()
 
 
+def named(*, request_id: str, traceparent: str, job_id: str, task: str = "") -> dict[str, str]:
+    """What a log line about a job carries, as its `extra`, where the line is written outside of the job's journey."""
+    return {"request_id": request_id, "trace_id": traceparent[3:35], "job_id": job_id, "task": task}
+
+
 @contextlib.contextmanager
 def entered(request_id: str, traceparent: str, *, job_id: str = "", task: str = "") -> Iterator[Journey]:
     """Run the block under a journey; what was not given, or is malformed, is made."""
@@ -70,13 +75,3 @@ def entered(request_id: str, traceparent: str, *, job_id: str = "", task: str = 
         # An async generator may be closed from another task's context, where the token does not fit.
         with contextlib.suppress(ValueError):
             _current.reset(token)
-
-
-@contextlib.contextmanager
-def about(job_id: str, task: str = "") -> Iterator[None]:
-    """Name the job, and task, that the block's log lines are about."""
-    token = _current.set(replace(_current.get(), job_id=job_id, task=task))
-    try:
-        yield
-    finally:
-        _current.reset(token)

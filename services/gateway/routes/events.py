@@ -1,8 +1,7 @@
 """The stream of a job's events; `services.gateway.streams` says what is on it."""
 
 import re
-from collections.abc import AsyncGenerator, Sequence
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
@@ -14,7 +13,6 @@ from services.gateway.state import gateway_of
 from services.gateway.streams import JobStream
 from tutti import errors
 from tutti.client.client import RESTING
-from tutti.v1 import job_pb2
 
 router = APIRouter(tags=["events"])
 
@@ -44,7 +42,7 @@ async def watch_job(
     batches = gateway.client.watch_batches(job_id, after=cursor, owner=owner)
     return JobStream(
         job,
-        cast(AsyncGenerator[Sequence[job_pb2.Event], None], batches),
+        batches,
         heartbeat_seconds=gateway.settings.sse_heartbeat_seconds,
         closing=gateway.closing,
     )

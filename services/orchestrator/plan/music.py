@@ -1,7 +1,6 @@
 """Music requests: what may be asked for, and the tasks that each model's work consists of."""
 
 import jsonschema_rs
-from google.protobuf import struct_pb2
 
 from services.orchestrator.plan.kinds import check_schema
 from tutti import errors, structs
@@ -47,7 +46,7 @@ def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
         case "jen1":
             return job_pb2.Plan(tasks=[compose])
         case "muscgen":
-            return job_pb2.Plan(tasks=[compose, _render(request.options)])
+            return job_pb2.Plan(tasks=[compose, _RENDER])
     shown = repr(request.model[:64]) if request.model else "nothing"
     raise errors.InvalidInput(
         f"model: {shown} is no model; use 'jen1' (composes a plan) or 'muscgen' (composes and renders audio)",
@@ -56,9 +55,13 @@ def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
     )
 
 
-def _render(options: struct_pb2.Struct) -> job_pb2.PlannedTask:
-    values = {"plan": "${compose.result.plan}", "options": structs.to_dict(options)}
-    return job_pb2.PlannedTask(name="render", kind="muscgen.render", needs=["compose"], input=structs.from_dict(values))
+#: jen1 resolves every option and writes it into the plan; muscgen needs nothing but that.
+_RENDER = job_pb2.PlannedTask(
+    name="render",
+    kind="muscgen.render",
+    needs=["compose"],
+    input=structs.from_dict({"plan": "${compose.result.plan}"}),
+)
 
 
 def _check_narrative(narrative: str) -> None:
