@@ -40,6 +40,12 @@ _COMMON_OPTIONS: list[tuple[str, Any]] = [
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 ]
+#: A restarted peer is found within a second, not after gRPC's default backoff of up to two minutes.
+QUICK_RECONNECT: list[tuple[str, Any]] = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+]
 _SERVER_OPTIONS: list[tuple[str, Any]] = [
     *_COMMON_OPTIONS,
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
@@ -162,14 +168,7 @@ def channel(addresses: Sequence[str], *, service: str = "") -> grpc.aio.Channel:
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     if service:
         config["healthCheckConfig"] = {"serviceName": service}
-    options = [
-        *_COMMON_OPTIONS,
-        ("grpc.service_config", json.dumps(config)),
-        # A restarted peer is found within a second, not after gRPC's default backoff of up to two minutes.
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 1_000),
-    ]
+    options = [*_COMMON_OPTIONS, *QUICK_RECONNECT, ("grpc.service_config", json.dumps(config))]
     return grpc.aio.insecure_channel(target(addresses), options=options)
 
 

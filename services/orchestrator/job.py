@@ -246,7 +246,12 @@ def apply(job: JobRecord, updates: Sequence[task_pb2.Update], now_ms: int) -> Tr
 
 def _apply_one(draft: _Draft, update: task_pb2.Update) -> None:
     task = draft.changed.get(update.task) or draft.job.tasks.get(update.task)
-    if task is None or update.attempt != task.attempt or outranks(task.lease_id, update.lease_id):
+    if (
+        task is None
+        or task.state == WAITING  # nobody was ever asked to run it
+        or update.attempt != task.attempt
+        or outranks(task.lease_id, update.lease_id)
+    ):
         draft.stale += 1
         return
     if task.state in TASK_AT_REST:

@@ -20,6 +20,7 @@ from tritonclient.grpc.aio import InferenceServerClient, InferResult
 from tritonclient.utils import InferenceServerException
 
 from tutti.errors import DeadlineExceeded, Internal, InvalidInput, TuttiError, Unavailable
+from tutti.rpc import QUICK_RECONNECT
 
 READY_TIMEOUT_SECONDS = 2.0
 #: How the models write what is wrong with a request; Triton's streams carry no status code, only the message.
@@ -29,10 +30,9 @@ ABSENT = re.compile(r"unknown model|not ready|not found|unavailable|unloading|no
 #: While Triton is away the channel tries again this often; gRPC alone would wait up to two minutes. No keepalive pings:
 #: Triton's default is to hang up on clients that send them.
 CHANNEL_OPTIONS = [
+    *QUICK_RECONNECT,
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 
 
