@@ -48,11 +48,13 @@ check "mypy scripts" mypy scripts
 check "imports" python -m pytest -q --no-header tests/unit/test_imports.py
 check "stubs" stubs_are_fresh
 check "docs" docs_are_fresh
-if command -v npm >/dev/null; then
+if ! command -v npm >/dev/null; then
+    echo "lint: buf: left out, because npm is not installed"
+elif ! buf --version >/dev/null 2>&1; then
+    echo "lint: buf: left out, because npx cannot fetch $BUF"
+else
     check "buf lint" buf lint
     check "buf generate" buf_makes_the_same
-else
-    echo "lint: buf: left out, because npm is not installed"
 fi
 
 if [ ${#failed[@]} -gt 0 ]; then

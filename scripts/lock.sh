@@ -7,3 +7,5 @@ command -v uv >/dev/null || { echo "lock: uv is not on PATH; get it with: pip in
 flags=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet)
 uv pip compile pyproject.toml --extra embedded --extra build "${flags[@]}" -o requirements.lock "$@"
 uv pip compile pyproject.toml --extra embedded --extra build --extra dev -c requirements.lock "${flags[@]}" -o requirements-dev.lock "$@"
+# What the models need in the Python of a Triton that is not ours.
+printf 'numpy\nscipy\n' | uv pip compile - -c requirements.lock "${flags[@]}" --no-annotate -o deploy/triton.lock
