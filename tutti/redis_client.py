@@ -68,5 +68,8 @@ def translated() -> Iterator[None]:
         raise errors.Unavailable("Redis cannot be reached; retry in a moment", reason="REDIS_UNAVAILABLE") from error
     except redis.exceptions.BusyLoadingError as error:
         raise errors.Unavailable("Redis is loading its data; retry in a moment", reason="REDIS_LOADING") from error
-    except redis.exceptions.OutOfMemoryError as error:
-        raise errors.QuotaExceeded("Redis is full; nothing was accepted", reason="REDIS_FULL") from error
+    except redis.exceptions.ResponseError as error:
+        # A script that may not write says so in its own words, not with the library's OutOfMemoryError.
+        if "OOM" in str(error):
+            raise errors.QuotaExceeded("Redis is full; nothing was accepted", reason="REDIS_FULL") from error
+        raise

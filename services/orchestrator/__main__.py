@@ -44,7 +44,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
             settings.schedulers,
             orchestrator_id=replica,
             on_updates=driver.on_updates,
-            outstanding=driver.outstanding,
+            on_new_leader=driver.hand_over_again,
         )
 
     driver = Driver(store, hub, link, clock_ms=clock.now_ms)

@@ -9,9 +9,11 @@ was committed and hands its open attempts over again.
 import asyncio
 import logging
 import random
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+
+from google.protobuf import struct_pb2
 
 from services.orchestrator import ids, job, metrics
 from services.orchestrator.handover import SchedulerLink
@@ -29,6 +31,10 @@ from tutti.v1 import job_pb2, task_pb2
 log = logging.getLogger(__name__)
 
 
+#: Wishes that are remembered for jobs which are not in hand; older ones have long been read with the record.
+MOST_WISHES = 10_000
+
+
 @dataclass(slots=True)
 class Driven:
     """A job in this replica's hands."""
@@ -40,9 +46,14 @@ class Driven:
     entry: str
     #: Attempts that the scheduler should know of: task -> (attempt, whether it may have been told before).
     open: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    #: Attempts that the scheduler was asked to stop; asked again of each new leader.
+    stopping: dict[str, task_pb2.AttemptRef] = field(default_factory=dict)
     timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     #: A commit was refused; nothing more is to be written.
     fenced: bool = False
+
+
+_NO_RESULT = struct_pb2.Struct()
 
 
 @dataclass(slots=True)
@@ -65,6 +76,8 @@ class Driver:
         self._driven: dict[str, Driven] = {}
         self._commits: dict[int, Batcher[Commit, Committed]] = {}
         self._receipts: deque[_Receipt] = deque()
+        #: Jobs that somebody wants stopped, and that may be on their way into this replica's hands.
+        self._wishes: OrderedDict[str, None] = OrderedDict()
 
     @property
     def link(self) -> SchedulerLink:
@@ -100,14 +113,19 @@ class Driver:
         metrics.JOBS_DRIVEN.set(len(self._driven))
         for effect in effects:
             self._carry_out(driven, effect, told=epoch > 1)
-        if record.cancel_requested:
+        if record.cancel_requested or record.job_id in self._wishes:
             self._record(driven, job.cancelled(_unwished(record), self._clock_ms()))
 
     def cancel(self, job_id: str) -> None:
-        """Somebody's wish is recorded in the job; act on it, if the job is still in hand."""
+        """Somebody's wish is recorded in the job; act on it, if the job is in hand or about to be."""
         driven = self._driven.get(job_id)
         if driven is not None:
             self._record(driven, job.cancelled(driven.record, self._clock_ms()))
+            return
+        # A claim may be on its way whose record was read before the wish was written.
+        self._wishes[job_id] = None
+        if len(self._wishes) > MOST_WISHES:
+            self._wishes.popitem(last=False)
 
     async def on_updates(self, batch: task_pb2.UpdateBatch) -> None:
         """Apply a batch of updates: one commit for each job in it."""
@@ -126,17 +144,16 @@ class Driver:
             self._apply(driven, updates, now_ms, receipt)
         self._done(receipt)
 
-    def outstanding(self) -> Iterator[task_pb2.TaskOrder]:
-        """Every attempt that the scheduler should know of, for a leader that knows nothing yet."""
-        for driven in self._driven.values():
-            for name, (attempt, told) in driven.open.items():
+    def hand_over_again(self) -> None:
+        """Tell a leader who knows nothing yet of every attempt that it should know of, or should stop."""
+        for driven in list(self._driven.values()):
+            for name, (attempt, told) in list(driven.open.items()):
                 task = driven.record.tasks[name]
-                if task.attempt == attempt and not task.at_rest:
-                    order = self._order(driven, task)
-                    if order is not None:
-                        order.recovered = told
-                        driven.open[name] = (attempt, True)
-                        yield order
+                if task.attempt == attempt and not task.at_rest and name not in driven.stopping:
+                    self._hand_over(driven, name, told)
+            for name, ref in driven.stopping.items():
+                if not driven.record.tasks[name].at_rest:
+                    self._link.stop(ref)
 
     async def close(self) -> None:
         """Finish the commits in flight and let go of everything."""
@@ -250,6 +267,7 @@ class Driver:
                 if timer is not None:
                     timer.cancel()
                 ref = task_pb2.AttemptRef(job_id=driven.record.job_id, task=name, attempt=attempt, lease_id=lease_id)
+                driven.stopping[name] = ref
                 self._link.stop(ref)
 
     def _hand_over(self, driven: Driven, name: str, told: bool) -> None:
@@ -267,9 +285,9 @@ class Driver:
     def _order(self, driven: Driven, task: TaskRecord) -> task_pb2.TaskOrder | None:
         record = driven.record
         planned = next(planned for planned in record.plan.tasks if planned.name == task.name)
-        results = {name: record.tasks[name].result for name in task.needs}
+        results = {name: record.tasks[name].result or _NO_RESULT for name in task.needs}
         try:
-            given = resolved_input(planned.input, {name: result for name, result in results.items() if result})
+            given = resolved_input(planned.input, results)
         except errors.InvalidInput as error:
             failure = task_pb2.Failure(reason=error.reason, message=error.message)
             update = task_pb2.Update(

@@ -5,9 +5,8 @@ new leader begins its term.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import grpc
 
@@ -31,14 +30,14 @@ class SchedulerLink:
         *,
         orchestrator_id: str,
         on_updates: Callable[[task_pb2.UpdateBatch], Awaitable[None]],
-        outstanding: Callable[[], Iterable[task_pb2.TaskOrder]],
+        on_new_leader: Callable[[], None],
     ) -> None:
         self._id = orchestrator_id
         self._channel = rpc.channel(addresses, service=SCHEDULER)
         self._stub = scheduler_pb2_grpc.SchedulerServiceStub(self._channel)
-        self._orders: Batcher[task_pb2.TaskOrder, None] = Batcher(self._send, name="schedule")
-        self._stops: Batcher[task_pb2.AttemptRef, None] = Batcher(self._send_stops, name="stop-tasks")
-        self._outstanding = outstanding
+        # Orders and stops go through one batcher: a stop must never overtake the order that it is about.
+        self._outgoing: Batcher[task_pb2.TaskOrder | task_pb2.AttemptRef, None] = Batcher(self._send, name="hand-over")
+        self._on_new_leader = on_new_leader
         self._follower = Follower(self._open, on_epoch=self._new_epoch, on_updates=on_updates, on_break=self._broken)
         #: The leader's term; empty until the first one is met.
         self.epoch = ""
@@ -48,11 +47,11 @@ class SchedulerLink:
     def hand_over(self, order: task_pb2.TaskOrder) -> None:
         """Hand an order to the leader. With none it is dropped: a new term asks for all that is outstanding."""
         if self.epoch:
-            self._orders.submit(order)
+            self._outgoing.submit(order)
 
     def stop(self, attempt: task_pb2.AttemptRef) -> None:
         if self.epoch:
-            self._stops.submit(attempt)
+            self._outgoing.submit(attempt)
 
     def acknowledge(self, number: int) -> None:
         """Everything up to this update is recorded."""
@@ -64,8 +63,7 @@ class SchedulerLink:
             tasks.create_task(self._acknowledge_when_idle(), name="acknowledge-updates")
 
     async def close(self) -> None:
-        await self._orders.close()
-        await self._stops.close()
+        await self._outgoing.close()
         await self._channel.close()
 
     async def _open(self, after: task_pb2.UpdateCursor) -> AsyncIterator[task_pb2.UpdateBatch]:
@@ -77,46 +75,45 @@ class SchedulerLink:
         log.info("following a scheduler", extra={"epoch": epoch})
         self.epoch = epoch
         self._acknowledged = self._acknowledged_to_peer = 0
-        for order in self._outstanding():
-            self.hand_over(order)
+        self._on_new_leader()
 
     async def _broken(self, error: errors.TuttiError) -> None:
         log.warning("the scheduler's stream broke", extra={"error": error.message})
 
-    async def _send(self, orders: Sequence[task_pb2.TaskOrder]) -> list[None]:
-        epoch, pauses = self.epoch, backoff.delays(0.02, 1.0)
+    async def _send(self, items: Sequence[task_pb2.TaskOrder | task_pb2.AttemptRef]) -> list[None]:
+        orders = [item for item in items if isinstance(item, task_pb2.TaskOrder)]
+        stops = [item for item in items if isinstance(item, task_pb2.AttemptRef)]
+        if orders:
+            await self._schedule(orders)
+        if stops:
+            stop = scheduler_pb2.CancelTasksRequest(orchestrator_id=self._id, attempts=stops)
+            await self._insist(lambda: self._stub.CancelTasks(stop, timeout=CALL_SECONDS))
+        return [None] * len(items)
+
+    async def _schedule(self, orders: Sequence[task_pb2.TaskOrder]) -> None:
         request = scheduler_pb2.ScheduleRequest(
-            orchestrator_id=self._id, epoch=epoch, orders=orders, acknowledged=self._acknowledged
+            orchestrator_id=self._id, epoch=self.epoch, orders=orders, acknowledged=self._acknowledged
         )
-        # Orders of a term that is over are dropped: the next term was told of them when it began.
+        if await self._insist(lambda: self._stub.Schedule(request, timeout=CALL_SECONDS)):
+            self._acknowledged_to_peer = max(self._acknowledged_to_peer, request.acknowledged)
+
+    async def _insist(self, call: Callable[[], Awaitable[object]]) -> bool:
+        """Repeat a call until it is answered or the term is over: the next leader is told everything anew."""
+        epoch, pauses = self.epoch, backoff.delays(0.02, 1.0)
         while epoch == self.epoch:
             try:
-                await self._stub.Schedule(request, timeout=CALL_SECONDS)
-                self._acknowledged_to_peer = max(self._acknowledged_to_peer, request.acknowledged)
-                break
+                await call()
+                return True
             except grpc.aio.AioRpcError as error:
                 translated = rpc.from_grpc(error)
                 if isinstance(translated, errors.PreconditionFailed):
-                    break
-                log.warning("could not hand orders over", extra={"orders": len(orders), "error": translated.message})
+                    return False
+                log.warning("could not reach the scheduler", extra={"error": translated.message})
             await asyncio.sleep(next(pauses))
-        return [None] * len(orders)
-
-    async def _send_stops(self, attempts: Sequence[task_pb2.AttemptRef]) -> list[None]:
-        epoch, pauses = self.epoch, backoff.delays(0.02, 1.0)
-        request = scheduler_pb2.CancelTasksRequest(orchestrator_id=self._id, attempts=attempts)
-        while epoch == self.epoch:
-            try:
-                await self._stub.CancelTasks(request, timeout=CALL_SECONDS)
-                break
-            except grpc.aio.AioRpcError as error:
-                log.warning("could not stop attempts", extra={"error": rpc.from_grpc(error).message})
-            await asyncio.sleep(next(pauses))
-        return [None] * len(attempts)
+        return False
 
     async def _acknowledge_when_idle(self) -> None:
         while True:
             await asyncio.sleep(ACKNOWLEDGE_SECONDS)
             if self.epoch and self._acknowledged > self._acknowledged_to_peer:
-                with contextlib.suppress(errors.TuttiError):
-                    await self._send([])
+                await self._schedule([])

@@ -221,8 +221,12 @@ def created(job: JobRecord) -> Transition:
 
 
 def resumed(job: JobRecord) -> tuple[Effect, ...]:
-    """What to do for a job that was claimed from the stream: every attempt that has not ended is handed over again."""
-    return tuple(HandOver(task=task.name) for task in job.tasks.values() if task.state in (READY, LEASED, RUNNING))
+    """What to do for a job that was claimed from the stream: every attempt that has not ended is handed over again, or,
+    where the job is coming to an end, told to stop again."""
+    open_tasks = [task for task in job.tasks.values() if task.state in (READY, LEASED, RUNNING)]
+    if job.cancel_requested or any(task.state == task_pb2.TASK_STATE_FAILED for task in job.tasks.values()):
+        return tuple(Stop(task=task.name, attempt=task.attempt, lease_id=task.lease_id) for task in open_tasks)
+    return tuple(HandOver(task=task.name) for task in open_tasks)
 
 
 def cancelled(job: JobRecord, now_ms: int) -> Transition:

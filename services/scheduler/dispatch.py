@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from services.scheduler import metrics
 from services.scheduler.fleet import Fleet
 from services.scheduler.leases import Held, Leases, is_terminal
-from services.scheduler.orders import Shapes, TaskKey
+from services.scheduler.orders import AttemptKey, Shapes, TaskKey
 from services.scheduler.queue import TaskQueue, Waiting
 from services.scheduler.workers import WorkerGone, WorkerLink
 from tutti import errors
@@ -54,6 +54,8 @@ class Dispatcher:
         self._settled_at = time.monotonic() + settle_seconds
         #: Recovered orders that came before workers had the time to say what they run.
         self._unsettled: dict[TaskKey, Waiting] = {}
+        #: Attempts that were stopped in that time: a worker that still names one as running is told.
+        self._stopped: set[AttemptKey] = set()
 
     @property
     def heartbeat_interval_ms(self) -> int:
@@ -99,9 +101,11 @@ class Dispatcher:
         for ref in attempts:
             key = (ref.job_id, ref.task)
             held = self.leases.find(key)
-            self.queue.remove(key)
-            self._unsettled.pop(key, None)
+            self._forget_waiting(key, ref.attempt)
+            if time.monotonic() < self._settled_at:
+                self._stopped.add((*key, ref.attempt))
             if held is not None and held.attempt == ref.attempt:
+                held.orchestrator_id = orchestrator_id
                 self._links[held.worker_id].stop(held.ref())
                 continue
             ended = self.leases.how_ended((ref.job_id, ref.task, ref.attempt))
@@ -113,6 +117,15 @@ class Dispatcher:
                 cancelled=task_pb2.Update.Cancelled(),
             )
             self._peer(orchestrator_id).outbox.extend(ended or [stopped])
+
+    def _forget_waiting(self, key: TaskKey, attempt: int) -> None:
+        """Drop what waits for a task, unless it is a later attempt than the one that is not wanted any more."""
+        waiting = self.queue.find(key)
+        if waiting is not None and waiting.order.attempt <= attempt:
+            self.queue.remove(key)
+        waiting = self._unsettled.get(key)
+        if waiting is not None and waiting.order.attempt <= attempt:
+            del self._unsettled[key]
 
     def _take(self, orchestrator_id: str, order: task_pb2.TaskOrder) -> None:
         key = (order.job_id, order.task)
@@ -264,6 +277,9 @@ class Dispatcher:
 
     def _adopt(self, info: scheduler_pb2.WorkerInfo, ref: task_pb2.AttemptRef) -> None:
         """Take over a lease that an earlier leader gave out, until an orchestrator asks for it."""
+        if (ref.job_id, ref.task, ref.attempt) in self._stopped:
+            self._links[info.worker_id].stop(ref)
+            return
         held = self.leases.find((ref.job_id, ref.task))
         if held is not None:
             if held.lease_id != ref.lease_id:
@@ -402,6 +418,7 @@ class Dispatcher:
                 for waiting in self._unsettled.values():
                     self.queue.push(waiting)
                 self._unsettled.clear()
+                self._stopped.clear()
             for name, peer in list(self._peers.items()):
                 if now - peer.last_heard > FORGET_ORCHESTRATOR_SECONDS:
                     del self._peers[name]

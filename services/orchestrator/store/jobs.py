@@ -237,9 +237,18 @@ class JobStore:
             for job_id in newest:
                 pipeline.hgetall(keys.job(ids.partition_of(job_id, self.partitions), job_id))
             rows = await pipeline.execute() if newest else []
-        # An id whose job has expired stays in the index until the index is trimmed.
+        await self._forget(owner, [job_id for job_id, fields in zip(newest, rows, strict=True) if not fields])
         jobs = [records.parse(job_id, fields) for job_id, fields in zip(newest, rows, strict=True) if fields]
         return PageRead(jobs=jobs, last=newest[-1] if len(newest) == count else "")
+
+    async def _forget(self, owner: str, expired: Sequence[str]) -> None:
+        """Take jobs out of their owner's index whose retention is over: nothing else notices that they have gone."""
+        with redis_client.translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for job_id in expired:
+                pipeline.zrem(keys.owner(ids.partition_of(job_id, self.partitions), owner), job_id)
+            if expired:
+                await pipeline.execute()
 
     async def events(self, job_id: str, after: str, count: int) -> list[job_pb2.Event]:
         partition = ids.partition_of(job_id, self.partitions)
