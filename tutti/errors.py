@@ -12,6 +12,7 @@
     ├── NotImplementedYet    declared, not built
     ├── Cancelled            the work was stopped because somebody asked
     ├── Unavailable          try again after a pause
+    │   └── Superseded       another stream of yours took over; use that one
     ├── DeadlineExceeded     it took too long; the work may or may not have been done
     └── Internal             our fault; the request id finds it in the logs
 
@@ -106,6 +107,12 @@ class Unavailable(TuttiError):
     """A part is not there right now; retry with backoff."""
 
     default_reason = "UNAVAILABLE"
+
+
+class Superseded(Unavailable):
+    """A later call of the same caller took this one's place."""
+
+    default_reason = "SUPERSEDED"
 
 
 class DeadlineExceeded(TuttiError):

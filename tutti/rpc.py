@@ -65,6 +65,7 @@ _CODES: list[tuple[type[errors.TuttiError], grpc.StatusCode]] = [
     (errors.PermissionDenied, grpc.StatusCode.PERMISSION_DENIED),
     (errors.NotImplementedYet, grpc.StatusCode.UNIMPLEMENTED),
     (errors.Cancelled, grpc.StatusCode.CANCELLED),
+    (errors.Superseded, grpc.StatusCode.ABORTED),
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
     (errors.DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED),
     (errors.TuttiError, grpc.StatusCode.INTERNAL),
@@ -72,7 +73,6 @@ _CODES: list[tuple[type[errors.TuttiError], grpc.StatusCode]] = [
 _ERRORS: dict[grpc.StatusCode, type[errors.TuttiError]] = {
     **{code: kind for kind, code in _CODES if kind is not errors.TuttiError},
     grpc.StatusCode.OUT_OF_RANGE: errors.InvalidInput,
-    grpc.StatusCode.ABORTED: errors.Unavailable,
     grpc.StatusCode.INTERNAL: errors.Internal,
     grpc.StatusCode.UNKNOWN: errors.Internal,
     grpc.StatusCode.DATA_LOSS: errors.Internal,

@@ -86,7 +86,7 @@ class Outbox:
             await self._fresh.wait()
             if me != self._reader:
                 self._fresh.set()  # the reader that took over may be waiting for the same event
-                raise errors.Unavailable("another stream took over", reason="SUPERSEDED")
+                raise errors.Superseded("another stream took over")
             started, said_before = loop.time(), said
             while said < self.number:
                 # Acknowledged in the meantime, over a stream before this one: not to be said again.

@@ -322,6 +322,8 @@ def _reported(draft: _Draft, task: TaskRecord, update: task_pb2.Update, what: st
         case "log":
             event.log.CopyFrom(update.log)
         case "checkpoint":
+            if task.checkpoint == update.checkpoint:
+                return  # said again to the replica that took the job over
             event.checkpoint.CopyFrom(update.checkpoint)
             draft.changed[task.name] = task._replace(checkpoint=update.checkpoint)
         case "artifact":

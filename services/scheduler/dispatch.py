@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from services.scheduler import metrics
 from services.scheduler.fleet import Fleet
-from services.scheduler.leases import Held, Leases, is_terminal
+from services.scheduler.leases import Held, Leases, belongs_to_job, is_terminal, lease_term
 from services.scheduler.orders import AttemptKey, Shapes, TaskKey
 from services.scheduler.queue import TaskQueue, Waiting
 from services.scheduler.workers import WorkerGone, WorkerLink
@@ -34,6 +34,8 @@ class Peer:
     def __init__(self, epoch: str) -> None:
         self.outbox = Outbox(epoch)
         self.last_heard = time.monotonic()
+        #: Streams that it has open; while there is one, it is not gone, however little is said.
+        self.streams = 0
 
 
 class Dispatcher:
@@ -93,9 +95,13 @@ class Dispatcher:
         peer = self._peer(orchestrator_id)
         if after.epoch == self.epoch:
             self.acknowledge(orchestrator_id, after.number)
-        async for batch in peer.outbox.read(after):
+        peer.streams += 1
+        try:
+            async for batch in peer.outbox.read(after):
+                yield batch
+        finally:
+            peer.streams -= 1
             peer.last_heard = time.monotonic()
-            yield batch
 
     def cancel(self, orchestrator_id: str, attempts: Iterable[task_pb2.AttemptRef]) -> None:
         for ref in attempts:
@@ -142,12 +148,12 @@ class Dispatcher:
         if held is not None:
             # A later attempt was decided on while this one still runs: it no longer counts.
             self._revoke(held)
-        waiting = Waiting(
-            order=order,
-            shape=self._shapes.of(order),
-            orchestrator_id=orchestrator_id,
-            queued_ms=time.time_ns() // 1_000_000,
-        )
+        known = self._unsettled.get(key) or self.queue.find(key)
+        if known is not None and known.order.attempt == order.attempt:
+            # Said again, or overtaken by its own repetition: it keeps its place.
+            known.orchestrator_id = orchestrator_id
+            return
+        waiting = self._waiting(orchestrator_id, order)
         if order.recovered and time.monotonic() < self._settled_at:
             self._unsettled[key] = waiting
         else:
@@ -157,11 +163,13 @@ class Dispatcher:
         metrics.ATTACHED.inc()
         held.orchestrator_id, held.order = orchestrator_id, order
         outbox = self._peer(orchestrator_id).outbox
+        unheard, held.kept = [update for _, update in held.kept], []
         if held.started:
             outbox.put(held.update(started=task_pb2.Update.Started(worker_id=held.worker_id)))
         else:
             outbox.put(held.update(leased=task_pb2.Update.Leased(worker_id=held.worker_id)))
-        outbox.extend(held.backlog)
+        for update in (*unheard, *held.backlog):
+            self._say(held, update)
         held.backlog.clear()
 
     def _peer(self, orchestrator_id: str) -> Peer:
@@ -216,14 +224,26 @@ class Dispatcher:
             if held is not None and held.lease_id == lease.lease_id and not held.started:
                 self._say(held, held.update(leased=task_pb2.Update.Leased(worker_id=held.worker_id)))
 
-    def _refused(self, leases: Sequence[task_pb2.Lease], why: str) -> None:
-        """The call failed, so nobody knows whether the worker has them. They end as lost, under a lease that is over:
-        should they be running after all, the worker is told to stop them with its first update."""
+    def _refused(self, leases: Sequence[task_pb2.Lease]) -> None:
+        """The worker is leaving and has not taken them: they are placed elsewhere, and it costs nobody an attempt."""
         for lease in leases:
             held = self.leases.find((lease.order.job_id, lease.order.task))
-            if held is not None and held.lease_id == lease.lease_id:
-                self._lose(held, f"the lease could not be given out: {why}")
+            if held is None or held.lease_id != lease.lease_id:
+                continue
+            self.leases.drop(held)
+            self.fleet.release(held.worker_id, held.kind)
+            if held.worker_id in self.fleet:
+                self.fleet.close(held.worker_id)
+            self.queue.push(self._waiting(held.orchestrator_id, lease.order))
         self.place()
+
+    def _waiting(self, orchestrator_id: str, order: task_pb2.TaskOrder) -> Waiting:
+        return Waiting(
+            order=order,
+            shape=self._shapes.of(order),
+            orchestrator_id=orchestrator_id,
+            queued_ms=time.time_ns() // 1_000_000,
+        )
 
     # --- workers
 
@@ -241,6 +261,7 @@ class Dispatcher:
             on_updates=self._on_updates,
             on_accepted=self._accepted,
             on_refused=self._refused,
+            on_reachable=self._reachable,
         )
         self._links[info.worker_id] = link
         self.fleet.join(info, request.ready_models)
@@ -256,6 +277,12 @@ class Dispatcher:
             "a worker joined", extra={"worker": info.worker_id, "slots": info.slots, "running": len(request.running)}
         )
         self.place()
+
+    def _reachable(self, link: WorkerLink, reachable: bool) -> None:
+        """Give nothing to a worker whose stream is broken: should it be gone, each lease would cost an attempt."""
+        if self._links.get(link.info.worker_id) is link:
+            self.fleet.suspend(link.info.worker_id, not reachable)
+            self.place()
 
     def heartbeat(self, request: scheduler_pb2.HeartbeatRequest) -> bool:
         """Note a sign of life; False for a worker that should register (again)."""
@@ -277,13 +304,18 @@ class Dispatcher:
 
     def _adopt(self, info: scheduler_pb2.WorkerInfo, ref: task_pb2.AttemptRef) -> None:
         """Take over a lease that an earlier leader gave out, until an orchestrator asks for it."""
-        if (ref.job_id, ref.task, ref.attempt) in self._stopped:
-            self._links[info.worker_id].stop(ref)
-            return
         held = self.leases.find((ref.job_id, ref.task))
-        if held is not None:
-            if held.lease_id != ref.lease_id:
-                self._links[info.worker_id].stop(ref)
+        if held is not None and held.lease_id == ref.lease_id:
+            return
+        waiting = self._unsettled.get((ref.job_id, ref.task)) or self.queue.find((ref.job_id, ref.task))
+        term = lease_term(ref.lease_id)
+        if (
+            held is not None  # it was given to another meanwhile
+            or term >= self.term  # this leader gave it out, and has given it up
+            or (waiting is not None and waiting.order.attempt != ref.attempt)
+            or (ref.job_id, ref.task, ref.attempt) in self._stopped
+        ):
+            self._links[info.worker_id].stop(ref)
             return
         adopted = Held(
             lease_id=ref.lease_id,
@@ -298,8 +330,8 @@ class Dispatcher:
         )
         self.leases.add(adopted)
         self.fleet.occupy(info.worker_id, adopted.kind)
-        waiting = self._unsettled.pop(adopted.key, None)
         if waiting is not None:
+            self._forget_waiting(adopted.key, ref.attempt)
             self._take(waiting.orchestrator_id, waiting.order)
 
     async def _follow(self, link: WorkerLink) -> None:
@@ -330,12 +362,7 @@ class Dispatcher:
     def _unsettled_again(self, held: Held) -> None:
         """A lease that its worker still runs, but whose stream has to be opened anew."""
         if held.order is not None:
-            self._unsettled[held.key] = Waiting(
-                order=held.order,
-                shape=self._shapes.of(held.order),
-                orchestrator_id=held.orchestrator_id,
-                queued_ms=time.time_ns() // 1_000_000,
-            )
+            self._unsettled[held.key] = self._waiting(held.orchestrator_id, held.order)
 
     async def _on_updates(self, link: WorkerLink, batch: task_pb2.UpdateBatch) -> None:
         to: dict[str, int] = {}
@@ -364,7 +391,12 @@ class Dispatcher:
         if not held.orchestrator_id:
             held.backlog.append(update)
             return 0
-        return self._peer_quietly(held.orchestrator_id).outbox.put(update)
+        outbox = self._peer_quietly(held.orchestrator_id).outbox
+        number = outbox.put(update)
+        if belongs_to_job(update):
+            held.kept = [(n, kept) for n, kept in held.kept if n > outbox.acknowledged]
+            held.kept.append((number, update))
+        return number
 
     def _peer_quietly(self, orchestrator_id: str) -> Peer:
         """The peer, without taking this for a sign of life."""
@@ -373,8 +405,7 @@ class Dispatcher:
     def _stale(self, link: WorkerLink, update: task_pb2.Update) -> None:
         """An update under a lease that is not current. What ended under an earlier leader, and was not recorded before
         it died, is kept for the orchestrator that will ask; a worker that still runs a stale lease is told to stop."""
-        term, _, _ = update.lease_id.partition("-")
-        if term.isdigit() and int(term) < self.term:
+        if lease_term(update.lease_id) < self.term:
             self.leases.collect(update)
             waiting = self._unsettled.get((update.job_id, update.task))
             if waiting is not None and is_terminal(update):
@@ -420,7 +451,7 @@ class Dispatcher:
                 self._unsettled.clear()
                 self._stopped.clear()
             for name, peer in list(self._peers.items()):
-                if now - peer.last_heard > FORGET_ORCHESTRATOR_SECONDS:
+                if not peer.streams and now - peer.last_heard > FORGET_ORCHESTRATOR_SECONDS:
                     del self._peers[name]
             self.place()
             metrics.QUEUED.set(len(self.queue))

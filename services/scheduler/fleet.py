@@ -25,10 +25,12 @@ class Member:
     kinds: dict[str, scheduler_pb2.KindInfo] = field(default_factory=dict)
     #: It is asked for nothing more.
     closed: bool = False
+    #: It is asked for nothing at the moment.
+    suspended: bool = False
 
     def has_room(self, kind: str) -> bool:
         known = self.kinds.get(kind)
-        if known is None or self.closed or self.busy >= self.info.slots:
+        if known is None or self.closed or self.suspended or self.busy >= self.info.slots:
             return False
         if known.concurrency and self.busy_by_kind[kind] >= known.concurrency:
             return False
@@ -75,6 +77,14 @@ class Fleet:
     def close(self, worker_id: str) -> None:
         """Ask this worker for nothing more."""
         self._members[worker_id].closed = True
+
+    def suspend(self, worker_id: str, suspended: bool) -> None:
+        """Ask this worker for nothing while it cannot be reached."""
+        member = self._members.get(worker_id)
+        if member is not None and member.suspended != suspended:
+            member.suspended = suspended
+            if not suspended:
+                self._offer(worker_id)
 
     def set_ready_models(self, worker_id: str, models: Iterable[str]) -> None:
         ready = frozenset(models)

@@ -31,6 +31,9 @@ class Held:
     started: bool = False
     #: What was said before any orchestrator asked.
     backlog: list[task_pb2.Update] = field(default_factory=list)
+    #: Files and checkpoints that were said, with their numbers on the orchestrator's stream. They belong to the job:
+    #: should that orchestrator die before it recorded them, its successor must hear them.
+    kept: list[tuple[int, task_pb2.Update]] = field(default_factory=list)
 
     @property
     def key(self) -> TaskKey:
@@ -81,7 +84,7 @@ class Leases:
     def end(self, held: Held, how: task_pb2.Update) -> None:
         """The lease is over; how it ended is kept until the orchestrator has recorded it."""
         self.drop(held)
-        self._ended[attempt_key(how)] = [*held.backlog, how]
+        self._ended[attempt_key(how)] = [*held.backlog, *(update for _, update in held.kept), how]
 
     def drop(self, held: Held) -> None:
         del self._held[held.key]
@@ -106,6 +109,17 @@ class Leases:
 
 def attempt_key(update: task_pb2.Update) -> AttemptKey:
     return (update.job_id, update.task, update.attempt)
+
+
+def lease_term(lease_id: str) -> int:
+    """The term in which a lease was given out; what is no lease was given out before all terms."""
+    term, _, _ = lease_id.partition("-")
+    return int(term) if term.isdigit() else 0
+
+
+def belongs_to_job(update: task_pb2.Update) -> bool:
+    """Whether it is more than news: something that the job is poorer without."""
+    return update.WhichOneof("what") in ("artifact", "checkpoint")
 
 
 def is_terminal(update: task_pb2.Update) -> bool:

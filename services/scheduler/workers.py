@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 
 import grpc
 
-from tutti import errors, rpc
+from tutti import backoff, errors, rpc
 from tutti.batching import Batcher
 from tutti.updates import Follower
 from tutti.v1 import scheduler_pb2, task_pb2, worker_pb2, worker_pb2_grpc
@@ -19,6 +19,8 @@ CALL_SECONDS = 5.0
 #: A stream that stays broken for so long means that the worker's process is gone: a new one would have registered.
 GIVE_UP_SECONDS = 0.4
 ACKNOWLEDGE_SECONDS = 1.0
+#: The reason with which a worker that is shutting down refuses leases.
+DRAINING = "DRAINING"
 
 
 class WorkerGone(errors.Unavailable):
@@ -37,7 +39,8 @@ class WorkerLink:
         term: int,
         on_updates: Callable[["WorkerLink", task_pb2.UpdateBatch], Awaitable[None]],
         on_accepted: Callable[[Sequence[task_pb2.Lease]], None],
-        on_refused: Callable[[Sequence[task_pb2.Lease], str], None],
+        on_refused: Callable[[Sequence[task_pb2.Lease]], None],
+        on_reachable: Callable[["WorkerLink", bool], None],
     ) -> None:
         self.info = info
         self.register_ms = self.heartbeat_ms = time.time_ns() // 1_000_000
@@ -47,12 +50,14 @@ class WorkerLink:
         self._on_updates = on_updates
         self._on_accepted = on_accepted
         self._on_refused = on_refused
+        self._on_reachable = on_reachable
         self._channel = rpc.channel([info.address])
         self._stub = worker_pb2_grpc.WorkerServiceStub(self._channel)
         self._leases: Batcher[task_pb2.Lease, None] = Batcher(self._execute, name=f"execute-{info.worker_id}")
         self._stops: Batcher[task_pb2.AttemptRef, None] = Batcher(self._stop, name=f"stop-{info.worker_id}")
         self._follower = Follower(self._open, on_epoch=self._met, on_updates=self._updates, on_break=self._broken)
         self._broken_since = 0.0
+        self._gone = False
         #: Batches passed on: their last number, and per orchestrator the number that its outbox gave it.
         self._passed: deque[tuple[int, Mapping[str, int]]] = deque()
         self._acknowledged = 0
@@ -85,39 +90,56 @@ class WorkerLink:
         except* errors.TuttiError as group:
             raise group.exceptions[0] from None
         finally:
+            self._gone = True
             await self._channel.close()
 
     async def _open(self, after: task_pb2.UpdateCursor) -> AsyncIterator[task_pb2.UpdateBatch]:
         async for response in self._stub.WatchAttempts(worker_pb2.WatchAttemptsRequest(term=self._term, after=after)):
             self._broken_since = 0.0
             yield response.batch
+            # After the first batch, which tells whether this is the process that registered.
+            self._reachable(True)
 
     async def _met(self, epoch: str) -> None:
         if epoch != self.info.incarnation:
             raise WorkerGone("another process answers at its address")
-        self.connected = True
+        self._reachable(True)
+
+    def _reachable(self, reachable: bool) -> None:
+        if self.connected != reachable:
+            self.connected = reachable
+            self._on_reachable(self, reachable)
 
     async def _updates(self, batch: task_pb2.UpdateBatch) -> None:
         await self._on_updates(self, batch)
 
     async def _broken(self, error: errors.TuttiError) -> None:
         now = time.monotonic()
-        self.connected = False
+        self._reachable(False)
         self._broken_since = self._broken_since or now
         if isinstance(error, errors.PreconditionFailed) or now - self._broken_since > GIVE_UP_SECONDS:
             raise WorkerGone(error.message) from error
 
     async def _execute(self, leases: Sequence[task_pb2.Lease]) -> list[None]:
+        """Give leases out, as often as it takes: a lease that the worker knows already changes nothing there. What is
+        never answered is lost with the worker; what is refused can be placed elsewhere as it is."""
         request = worker_pb2.ExecuteRequest(term=self._term, leases=leases, acknowledged=self._acknowledged)
-        try:
-            await self._stub.Execute(request, timeout=CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            translated = rpc.from_grpc(error)
-            log.warning("leases were not taken", extra={"worker": self.info.worker_id, "error": translated.message})
-            self._on_refused(leases, translated.message)
-        else:
-            self._acknowledged_to_peer = max(self._acknowledged_to_peer, request.acknowledged)
-            self._on_accepted(leases)
+        for pause in backoff.delays(0.05, 0.5):
+            try:
+                await self._stub.Execute(request, timeout=CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                translated = rpc.from_grpc(error)
+                log.warning("leases were not taken", extra={"worker": self.info.worker_id, "error": translated.message})
+                if translated.reason == DRAINING:
+                    self._on_refused(leases)
+                    break
+                if self._gone:
+                    break
+            else:
+                self._acknowledged_to_peer = max(self._acknowledged_to_peer, request.acknowledged)
+                self._on_accepted(leases)
+                break
+            await asyncio.sleep(pause)
         return [None] * len(leases)
 
     async def _stop(self, attempts: Sequence[task_pb2.AttemptRef]) -> list[None]:

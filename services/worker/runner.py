@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 #: After it was told to stop, a handler that looks at `context.cancelled` has so long, in seconds, before its coroutine
 #: is cancelled.
 STOP_GRACE_SECONDS = 0.2
+#: Whatever an order says, an attempt ends; event loops cannot count to the largest duration that there is.
+LONGEST_SECONDS = 366 * 24 * 3600.0
 #: An attempt that took so long is worth a line in the log.
 SLOW_SECONDS = 1.0
 
@@ -160,10 +162,11 @@ class Runner:
         if handler is None:
             message = f"this worker serves no {order.kind!r}"
             return {"failed": task_pb2.Failure(reason="UNKNOWN_KIND", message=message, retryable=True)}
-        limit = order.timeout.ToTimedelta() if order.HasField("timeout") else handler.timeout
+        limit = order.timeout.seconds + order.timeout.nanos / 1e9 if order.HasField("timeout") else None
+        limit = handler.timeout.total_seconds() if limit is None else min(limit, LONGEST_SECONDS)
         try:
             with tracing.span(order.kind, attributes={"tutti.job_id": order.job_id, "tutti.task": order.task}):
-                async with asyncio.timeout(limit.total_seconds()):
+                async with asyncio.timeout(limit):
                     returned = await handler.run(attempt.context, structs.to_dict(order.input))
             result = structs.from_dict(returned or {})
             check_size(result, "result")
@@ -172,7 +175,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001  the boundary of a task: whatever a handler raises fails its attempt
             if attempt.stopping:
                 return self._stopped(attempt)
-            return {"failed": failure_of(error, limit.total_seconds())}
+            return {"failed": failure_of(error, limit)}
         return {"succeeded": task_pb2.Update.Succeeded(result=result)}
 
     def _stopped(self, attempt: Attempt) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Checks a spec as a whole and compiles it to a plan."""
 
+from google.protobuf import duration_pb2
+
 from services.orchestrator.job import retry_of
 from services.orchestrator.plan.kinds import Kinds
 from services.orchestrator.plan.music import compile_music
@@ -11,6 +13,7 @@ LARGEST_INPUT = 64 * 1024
 MOST_LABELS, LONGEST_LABEL = 32, 128
 MOST_ATTEMPTS = 100
 LONGEST_BACKOFF_SECONDS = 3600.0
+LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600.0
 
 
 def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
@@ -27,8 +30,11 @@ def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
     _check_labels(spec)
     if spec.priority not in task_pb2.Priority.values():
         raise errors.InvalidInput(f"priority: {spec.priority} is none; use LOW, NORMAL or HIGH", field="priority")
-    if spec.HasField("attempt_timeout") and spec.attempt_timeout.ToNanoseconds() <= 0:
-        raise errors.InvalidInput("attempt_timeout: must be longer than 0 s", field="attempt_timeout")
+    if spec.HasField("attempt_timeout") and not 0 < _seconds(spec.attempt_timeout) <= LONGEST_ATTEMPT_SECONDS:
+        raise errors.InvalidInput(
+            f"attempt_timeout: {_seconds(spec.attempt_timeout):g} s; it must be longer than 0 s and at most 7 days",
+            field="attempt_timeout",
+        )
     _check_retry(spec)
     return plan
 
@@ -60,6 +66,10 @@ def _check_labels(spec: job_pb2.JobSpec) -> None:
             raise errors.InvalidInput(
                 f"labels: key and value of {key[:32]!r} must be 1 to {LONGEST_LABEL} characters long", field="labels"
             )
+
+
+def _seconds(duration: duration_pb2.Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9
 
 
 def _check_retry(spec: job_pb2.JobSpec) -> None:
