@@ -14,28 +14,15 @@ from services.scheduler import metrics
 from services.scheduler.fleet import Fleet
 from services.scheduler.leases import Held, Leases, belongs_to_job, is_terminal, lease_term
 from services.scheduler.orders import AttemptKey, Shapes, TaskKey
+from services.scheduler.peers import Peers
 from services.scheduler.queue import TaskQueue, Waiting
 from services.scheduler.workers import WorkerGone, WorkerLink
 from tutti import errors
 from tutti.telemetry import context as trace_context
 from tutti.telemetry import tracing
-from tutti.updates import Outbox
 from tutti.v1 import scheduler_pb2, task_pb2
 
 log = logging.getLogger(__name__)
-
-#: An orchestrator that has not been heard of for so long has no stream to wait for any more; its jobs were taken over.
-FORGET_ORCHESTRATOR_SECONDS = 120.0
-
-
-class Peer:
-    """An orchestrator replica: its outbox, and when it was last heard."""
-
-    def __init__(self, epoch: str) -> None:
-        self.outbox = Outbox(epoch)
-        self.last_heard = time.monotonic()
-        #: Streams that it has open; while there is one, it is not gone, however little is said.
-        self.streams = 0
 
 
 class Dispatcher:
@@ -48,7 +35,7 @@ class Dispatcher:
         self.fleet = Fleet()
         self.leases = Leases(term)
         self._shapes = Shapes()
-        self._peers: dict[str, Peer] = {}
+        self._peers = Peers(self.epoch)
         self._links: dict[str, WorkerLink] = {}
         self._link_tasks: dict[str, asyncio.Task[None]] = {}
         self._tasks = tasks
@@ -84,24 +71,22 @@ class Dispatcher:
         self.place()
 
     def acknowledge(self, orchestrator_id: str, number: int) -> None:
-        peer = self._peer(orchestrator_id)
-        for update in peer.outbox.acknowledge(number):
+        self._peers.heard(orchestrator_id)
+        self._forget(self._peers.outbox(orchestrator_id).acknowledge(number))
+
+    async def watch(self, orchestrator_id: str, after: task_pb2.UpdateCursor) -> AsyncIterator[task_pb2.UpdateBatch]:
+        if after.epoch == self.epoch:
+            self.acknowledge(orchestrator_id, after.number)
+        async for batch in self._peers.read(orchestrator_id, after):
+            yield batch
+
+    def _forget(self, recorded: Iterable[task_pb2.Update]) -> None:
+        """What an orchestrator has recorded need not be kept, here or at the workers that it came from."""
+        for update in recorded:
             if is_terminal(update):
                 self.leases.forget(update)
         for link in self._links.values():
-            link.acknowledge(self._acknowledged_by)
-
-    async def watch(self, orchestrator_id: str, after: task_pb2.UpdateCursor) -> AsyncIterator[task_pb2.UpdateBatch]:
-        peer = self._peer(orchestrator_id)
-        if after.epoch == self.epoch:
-            self.acknowledge(orchestrator_id, after.number)
-        peer.streams += 1
-        try:
-            async for batch in peer.outbox.read(after):
-                yield batch
-        finally:
-            peer.streams -= 1
-            peer.last_heard = time.monotonic()
+            link.acknowledge(self._peers.acknowledged_by)
 
     def cancel(self, orchestrator_id: str, attempts: Iterable[task_pb2.AttemptRef]) -> None:
         for ref in attempts:
@@ -122,7 +107,7 @@ class Dispatcher:
                 lease_id=ref.lease_id,
                 cancelled=task_pb2.Update.Cancelled(),
             )
-            self._peer(orchestrator_id).outbox.extend(ended or [stopped])
+            self._peers.outbox(orchestrator_id).extend(ended or [stopped])
 
     def _forget_waiting(self, key: TaskKey, attempt: int) -> None:
         """Drop what waits for a task, unless it is a later attempt than the one that is not wanted any more."""
@@ -137,7 +122,7 @@ class Dispatcher:
         key = (order.job_id, order.task)
         ended = self.leases.how_ended((*key, order.attempt))
         if ended:
-            self._peer(orchestrator_id).outbox.extend(ended)
+            self._peers.outbox(orchestrator_id).extend(ended)
             return
         held = self.leases.find(key)
         if held is not None and held.attempt > order.attempt:
@@ -162,7 +147,7 @@ class Dispatcher:
     def _attach(self, held: Held, orchestrator_id: str, order: task_pb2.TaskOrder) -> None:
         metrics.ATTACHED.inc()
         held.orchestrator_id, held.order = orchestrator_id, order
-        outbox = self._peer(orchestrator_id).outbox
+        outbox = self._peers.outbox(orchestrator_id)
         unheard, held.kept = [update for _, update in held.kept], []
         if held.started:
             outbox.put(held.update(started=task_pb2.Update.Started(worker_id=held.worker_id)))
@@ -171,18 +156,6 @@ class Dispatcher:
         for update in (*unheard, *held.backlog):
             self._say(held, update)
         held.backlog.clear()
-
-    def _peer(self, orchestrator_id: str) -> Peer:
-        peer = self._peers.get(orchestrator_id)
-        if peer is None:
-            peer = self._peers[orchestrator_id] = Peer(self.epoch)
-        peer.last_heard = time.monotonic()
-        return peer
-
-    def _acknowledged_by(self, orchestrator_id: str) -> int:
-        peer = self._peers.get(orchestrator_id)
-        # Of an orchestrator that was forgotten nothing more will come: its successor has asked for what it needs.
-        return peer.outbox.acknowledged if peer is not None else 2**62
 
     # --- placement
 
@@ -382,7 +355,7 @@ class Dispatcher:
             if number:
                 to[held.orchestrator_id] = number
         link.passed_on(batch.number, to)
-        link.acknowledge(self._acknowledged_by)
+        link.acknowledge(self._peers.acknowledged_by)
         if ended:
             self.place()
 
@@ -391,16 +364,12 @@ class Dispatcher:
         if not held.orchestrator_id:
             held.backlog.append(update)
             return 0
-        outbox = self._peer_quietly(held.orchestrator_id).outbox
+        outbox = self._peers.outbox(held.orchestrator_id)
         number = outbox.put(update)
         if belongs_to_job(update):
             held.kept = [(n, kept) for n, kept in held.kept if n > outbox.acknowledged]
             held.kept.append((number, update))
         return number
-
-    def _peer_quietly(self, orchestrator_id: str) -> Peer:
-        """The peer, without taking this for a sign of life."""
-        return self._peers.get(orchestrator_id) or self._peer(orchestrator_id)
 
     def _stale(self, link: WorkerLink, update: task_pb2.Update) -> None:
         """An update under a lease that is not current. What ended under an earlier leader, and was not recorded before
@@ -450,17 +419,14 @@ class Dispatcher:
                     self.queue.push(waiting)
                 self._unsettled.clear()
                 self._stopped.clear()
-            for name, peer in list(self._peers.items()):
-                if not peer.streams and now - peer.last_heard > FORGET_ORCHESTRATOR_SECONDS:
-                    del self._peers[name]
+            self._forget(self._peers.forget_gone())
             self.place()
             metrics.QUEUED.set(len(self.queue))
             metrics.LEASED.set(len(self.leases))
 
     def end_streams(self) -> None:
         """The term is over: orchestrators shall look for the next leader."""
-        for peer in self._peers.values():
-            peer.outbox.end()
+        self._peers.end()
 
 
 def _named(order: task_pb2.TaskOrder) -> dict[str, str]:
