@@ -6,6 +6,7 @@ of going on as half of itself.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import secrets
 import signal
@@ -56,6 +57,9 @@ async def run(
 
 def main(body: Coroutine[Any, Any, None], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
     """Run a service; an error that was raised on purpose stops it with one line."""
+    # Jobs and attempts in hand are many small objects that live for a while: with the default thresholds the collector
+    # walks them again and again, and finds nothing.
+    gc.set_threshold(50_000, 20, 100)
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner, contextlib.suppress(KeyboardInterrupt):
             runner.run(body)

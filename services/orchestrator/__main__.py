@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import uvloop
 
-from services.orchestrator import clock
 from services.orchestrator.claims import Claims
 from services.orchestrator.config import OrchestratorSettings
 from services.orchestrator.driver import Driver
@@ -15,7 +14,7 @@ from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.servicer import OrchestratorServicer
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.watch import WatchHub
-from tutti import process, rpc, telemetry
+from tutti import clock, process, rpc, telemetry
 from tutti.artifacts.settings import ArtifactSettings
 from tutti.artifacts.settings import build as build_artifacts
 from tutti.client.client import ORCHESTRATOR

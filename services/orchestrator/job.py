@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from google.protobuf import struct_pb2, timestamp_pb2
 
+from tutti.clock import timestamp
 from tutti.v1 import artifact_pb2, job_pb2, task_pb2
 
 WAITING = task_pb2.TASK_STATE_WAITING
@@ -199,10 +200,6 @@ class _Draft:
             changed=frozenset(self.changed),
             stale=self.stale,
         )
-
-
-def timestamp(milliseconds: int) -> timestamp_pb2.Timestamp:
-    return timestamp_pb2.Timestamp(seconds=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000)
 
 
 def _draft(job: JobRecord, now_ms: int) -> _Draft:

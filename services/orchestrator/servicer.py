@@ -6,17 +6,17 @@ from typing import Any
 
 import grpc
 
-from services.orchestrator import clock, ids
+from services.orchestrator import ids
 from services.orchestrator.driver import Driver
 from services.orchestrator.intake import Intake
-from services.orchestrator.job import timestamp
 from services.orchestrator.listing import list_jobs
 from services.orchestrator.store import records
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.store.records import Stored
 from services.orchestrator.watch import WatchHub
-from tutti import errors, rpc
+from tutti import clock, errors, rpc
 from tutti.artifacts import ArtifactStore
+from tutti.clock import timestamp
 from tutti.v1 import artifact_pb2, job_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 LARGEST_BATCH = 1_000
@@ -93,8 +93,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self, request: orchestrator_pb2.WatchJobRequest, context: Context
     ) -> AsyncIterator[orchestrator_pb2.WatchJobResponse]:
         after = ids.checked_cursor(request.after)
-        await self._check_owner(request.job_id, context)
-        async for events in self._hub.watch(request.job_id, after):
+        async for events in self._hub.watch(request.job_id, after, owner=rpc.owner_of(context)):
             yield orchestrator_pb2.WatchJobResponse(events=[await self._addressed(event) for event in events])
 
     async def CancelJob(

@@ -32,6 +32,8 @@ class Tail:
     def __init__(self) -> None:
         self.events: list[job_pb2.Event] = []
         self.watchers = 0
+        #: Pokes by other replicas reach this one.
+        self.subscribed = False
         #: Counts pokes: what was being read while one came may be short of what it announced.
         self.pokes = 0
         #: Something may have happened; replaced by a new event each time, so that nobody misses one.
@@ -92,33 +94,37 @@ class WatchHub:
             tail.events.clear()
             tail.wake()
 
-    async def watch(self, job_id: str, after: str) -> AsyncIterator[Sequence[job_pb2.Event]]:
-        """Everything after the cursor, then what happens, until the job is at rest and all is said."""
+    async def watch(self, job_id: str, after: str, *, owner: str = "") -> AsyncIterator[Sequence[job_pb2.Event]]:
+        """Everything after the cursor, then what happens, until the job is at rest and all is said. With an owner, the
+        job of any other is not found."""
         async with self._tail(job_id) as tail:
-            cursor, sequence = after, -1
+            look = await self._store.look(job_id, after, PAGE)
+            if owner and look.owner != owner:
+                raise ids.no_such_job(job_id)
+            events: Sequence[job_pb2.Event] = look.events
+            cursor, sequence = after, 0
+            if not events and look.state in JOB_AT_REST and _not_before(cursor, look.last_event_id):
+                return
             while True:
-                if self._stopping:
-                    raise errors.Unavailable("this replica is shutting down; watch again", reason="SHUTTING_DOWN")
-                news = tail.news
-                events = await self._next(job_id, tail, cursor, sequence)
                 if events:
                     cursor, sequence = events[-1].event_id, events[-1].sequence
                     yield events
                     if _ends(events[-1]):
                         return
-                    continue
-                if sequence < 0:
-                    _, state, last = await self._store.head(job_id)
-                    if state in JOB_AT_REST and _not_before(cursor, last):
-                        return
-                await news.wait()
+                await self._listen_to(job_id, tail)
+                if self._stopping:
+                    raise errors.Unavailable("this replica is shutting down; watch again", reason="SHUTTING_DOWN")
+                news = tail.news
+                events = await self._next(job_id, tail, cursor, sequence)
+                if not events:
+                    await news.wait()
 
     async def _next(self, job_id: str, tail: Tail, cursor: str, sequence: int) -> Sequence[job_pb2.Event]:
-        events = tail.after(sequence)
+        events = tail.after(sequence) if sequence else None
         if events is not None:
             return events
         async with tail.fetching:
-            events = tail.after(sequence)
+            events = tail.after(sequence) if sequence else None
             if events is None:
                 pokes = tail.pokes
                 events = await self._store.events(job_id, cursor, PAGE)
@@ -176,16 +182,26 @@ class WatchHub:
             tail = self._tails[job_id] = Tail()
         tail.watchers += 1
         try:
-            if tail.watchers == 1:
-                with redis_client.translated():
-                    await self._pubsub.subscribe(channel)
             yield tail
         finally:
             tail.watchers -= 1
             if tail.watchers == 0:
                 self._tails.pop(job_id, None)
-                with contextlib.suppress(errors.Unavailable), redis_client.translated():
-                    await self._pubsub.unsubscribe(channel)
+                if tail.subscribed:
+                    with contextlib.suppress(errors.Unavailable), redis_client.translated():
+                        await self._pubsub.unsubscribe(channel)
+
+    async def _listen_to(self, job_id: str, tail: Tail) -> None:
+        """Hear of what other replicas record. Not done before a watcher has to wait: most look at what is over."""
+        if tail.subscribed:
+            return
+        tail.subscribed = True
+        try:
+            with redis_client.translated():
+                await self._pubsub.subscribe(keys.events(ids.partition_of(job_id, self._store.partitions), job_id))
+        except BaseException:
+            tail.subscribed = False
+            raise
 
 
 def _job_of(channel: str) -> str:

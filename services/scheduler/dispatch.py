@@ -17,12 +17,15 @@ from services.scheduler.orders import AttemptKey, Shapes, TaskKey
 from services.scheduler.peers import Peers
 from services.scheduler.queue import TaskQueue, Waiting
 from services.scheduler.workers import WorkerGone, WorkerLink
-from tutti import errors
+from tutti import clock, errors
 from tutti.telemetry import context as trace_context
 from tutti.telemetry import tracing
 from tutti.v1 import scheduler_pb2, task_pb2
 
 log = logging.getLogger(__name__)
+
+#: A lease that was accepted and has not begun for so long, in seconds, is announced.
+ANNOUNCE_SECONDS = 0.05
 
 
 class Dispatcher:
@@ -161,7 +164,7 @@ class Dispatcher:
 
     def place(self) -> None:
         """Give leases out while something that waits fits a worker with room."""
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock.now_ms()
         while (found := self.queue.next(self.fleet.place)) is not None:
             waiting, worker_id = found
             order = waiting.order
@@ -191,7 +194,12 @@ class Dispatcher:
                 )
 
     def _accepted(self, leases: Sequence[task_pb2.Lease]) -> None:
-        """The worker has taken them; what has begun in the meantime needs no announcement."""
+        """The worker has taken them. Nearly all begin at once and need no announcement of their own, which would cost
+        each of them a commit; those that have not begun in a moment get one."""
+        if leases:
+            asyncio.get_running_loop().call_later(ANNOUNCE_SECONDS, self._announce, leases)
+
+    def _announce(self, leases: Sequence[task_pb2.Lease]) -> None:
         for lease in leases:
             held = self.leases.find((lease.order.job_id, lease.order.task))
             if held is not None and held.lease_id == lease.lease_id and not held.started:
@@ -215,7 +223,7 @@ class Dispatcher:
             order=order,
             shape=self._shapes.of(order),
             orchestrator_id=orchestrator_id,
-            queued_ms=time.time_ns() // 1_000_000,
+            queued_ms=clock.now_ms(),
         )
 
     # --- workers

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.scheduler.orders import AttemptKey, TaskKey
+from tutti import clock
 from tutti.v1 import task_pb2
 
 #: Updates after which a lease is over.
@@ -43,11 +44,14 @@ class Held:
         return task_pb2.AttemptRef(job_id=self.job_id, task=self.task, attempt=self.attempt, lease_id=self.lease_id)
 
     def update(self, **what: Any) -> task_pb2.Update:
-        update = task_pb2.Update(
-            job_id=self.job_id, task=self.task, attempt=self.attempt, lease_id=self.lease_id, **what
+        return task_pb2.Update(
+            job_id=self.job_id,
+            task=self.task,
+            attempt=self.attempt,
+            lease_id=self.lease_id,
+            time=clock.now(),
+            **what,
         )
-        update.time.GetCurrentTime()
-        return update
 
 
 class Leases:

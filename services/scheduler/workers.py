@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 
 import grpc
 
-from tutti import backoff, errors, rpc
+from tutti import backoff, clock, errors, rpc
 from tutti.batching import Batcher
 from tutti.updates import Follower
 from tutti.v1 import scheduler_pb2, task_pb2, worker_pb2, worker_pb2_grpc
@@ -43,7 +43,7 @@ class WorkerLink:
         on_reachable: Callable[["WorkerLink", bool], None],
     ) -> None:
         self.info = info
-        self.register_ms = self.heartbeat_ms = time.time_ns() // 1_000_000
+        self.register_ms = self.heartbeat_ms = clock.now_ms()
         self.last_heard = time.monotonic()
         self.connected = False
         self._term = term
@@ -64,7 +64,7 @@ class WorkerLink:
         self._acknowledged_to_peer = 0
 
     def heard(self) -> None:
-        self.heartbeat_ms, self.last_heard = time.time_ns() // 1_000_000, time.monotonic()
+        self.heartbeat_ms, self.last_heard = clock.now_ms(), time.monotonic()
 
     def execute(self, lease: task_pb2.Lease) -> None:
         self._leases.submit(lease)

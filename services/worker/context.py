@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tutti import errors, structs
+from tutti import clock, errors, structs
 from tutti.artifacts import Artifact, ArtifactKey, ArtifactStore
 from tutti.handlers import JsonObject, SavedPoint
 from tutti.v1 import artifact_pb2, task_pb2
@@ -29,13 +29,15 @@ class AttemptContext:
         *,
         say: Callable[[task_pb2.Update], None],
         artifacts: ArtifactStore,
-        workdir: Path,
+        work_dir: Path,
     ) -> None:
         self._lease_id = lease.lease_id
         self._order = lease.order
         self._say = say
         self._artifacts = artifacts
-        self._workdir = workdir
+        self._work_dir = work_dir
+        #: The attempt's own directory, once it was asked for.
+        self.made_workdir: Path | None = None
         self._cancelled: asyncio.Event | None = None
         self._held_back: task_pb2.Progress | None = None
         self._last_progress = -PROGRESS_INTERVAL
@@ -67,12 +69,10 @@ class AttemptContext:
 
     @property
     def workdir(self) -> Path:
-        self._workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return self._workdir
-
-    @property
-    def has_workdir(self) -> bool:
-        return self._workdir.exists()
+        if self.made_workdir is None:
+            self.made_workdir = self._work_dir / f"{self.job_id}.{self.task}.{self.attempt}"
+            self.made_workdir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.made_workdir
 
     @property
     def resume_from(self) -> SavedPoint | None:
@@ -139,11 +139,14 @@ class AttemptContext:
 
     def update(self, **what: Any) -> task_pb2.Update:
         order = self._order
-        update = task_pb2.Update(
-            job_id=order.job_id, task=order.task, attempt=order.attempt, lease_id=self._lease_id, **what
+        return task_pb2.Update(
+            job_id=order.job_id,
+            task=order.task,
+            attempt=order.attempt,
+            lease_id=self._lease_id,
+            time=clock.now(),
+            **what,
         )
-        update.time.GetCurrentTime()
-        return update
 
     def _say_progress(self, progress: task_pb2.Progress) -> None:
         self._last_progress = time.monotonic()

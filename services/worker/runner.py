@@ -16,7 +16,7 @@ from typing import Any
 
 from services.worker import metrics
 from services.worker.context import AttemptContext, check_size
-from tutti import errors, structs
+from tutti import clock, errors, structs
 from tutti.artifacts import ArtifactStore
 from tutti.handlers import Handler, TaskFailure
 from tutti.telemetry import context as trace_context
@@ -131,8 +131,7 @@ class Runner:
 
     def _begin(self, lease: task_pb2.Lease) -> None:
         order = lease.order
-        workdir = self._work_dir / f"{order.job_id}.{order.task}.{order.attempt}"
-        context = AttemptContext(lease, say=self._say, artifacts=self._artifacts, workdir=workdir)
+        context = AttemptContext(lease, say=self._say, artifacts=self._artifacts, work_dir=self._work_dir)
         attempt = Attempt(lease=lease, context=context)
         self._attempts[lease.lease_id] = attempt
         self._idle.clear()
@@ -194,8 +193,8 @@ class Runner:
         del self._attempts[attempt.lease.lease_id]
         if not self._attempts:
             self._idle.set()
-        if attempt.context.has_workdir:
-            shutil.rmtree(attempt.context.workdir, ignore_errors=True)
+        if attempt.context.made_workdir is not None:
+            shutil.rmtree(attempt.context.made_workdir, ignore_errors=True)
         outcome = next(iter(how))
         # Attempts that are quick and succeed would drown the log; those that a person asks about are in it.
         level = logging.DEBUG if outcome == "succeeded" and seconds < SLOW_SECONDS else logging.INFO
@@ -237,6 +236,6 @@ def failure_of(error: Exception, limit_seconds: float) -> task_pb2.Failure:
 
 def _unknown(ref: task_pb2.AttemptRef) -> task_pb2.Update:
     lost = task_pb2.Update.Lost(message="the worker does not know this lease")
-    update = task_pb2.Update(job_id=ref.job_id, task=ref.task, attempt=ref.attempt, lease_id=ref.lease_id, lost=lost)
-    update.time.GetCurrentTime()
-    return update
+    return task_pb2.Update(
+        job_id=ref.job_id, task=ref.task, attempt=ref.attempt, lease_id=ref.lease_id, time=clock.now(), lost=lost
+    )

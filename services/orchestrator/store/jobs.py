@@ -61,6 +61,16 @@ class Committed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What a watcher needs to begin."""
+
+    owner: str
+    state: int
+    last_event_id: str
+    events: list[job_pb2.Event]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PageRead:
     jobs: list[Stored]
     #: Where to go on; empty when there is nothing further.
@@ -251,16 +261,21 @@ class JobStore:
                 await pipeline.execute()
 
     async def events(self, job_id: str, after: str, count: int) -> list[job_pb2.Event]:
+        return (await self.look(job_id, after, count)).events
+
+    async def look(self, job_id: str, after: str, count: int) -> "Look":
+        """A job's head and its events after a cursor, in one round trip."""
         partition = ids.partition_of(job_id, self.partitions)
         first = f"({after}" if after else "-"
         with redis_client.translated():
-            rows = await self._redis.xrange(keys.events(partition, job_id), first, "+", count)
-        events = []
-        for cursor, fields in rows:
-            event = job_pb2.Event.FromString(fields[b"e"])
-            event.event_id, event.sequence, event.job_id = cursor.decode(), int(fields[b"s"]), job_id
-            events.append(event)
-        return events
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.hmget(keys.job(partition, job_id), ["owner", "state", "last_event_id"])
+            pipeline.xrange(keys.events(partition, job_id), first, "+", count)
+            (owner, state, last), rows = await pipeline.execute()
+        if owner is None:
+            raise ids.no_such_job(job_id)
+        events = [_event(job_id, cursor, fields) for cursor, fields in rows]
+        return Look(owner=owner.decode(), state=int(state), last_event_id=last.decode(), events=events)
 
     async def cancel(self, job_id: str) -> str:
         """Record the wish; returns the driver, `-` while there is none, or nothing where the job is at rest."""
@@ -302,6 +317,12 @@ class JobStore:
         with redis_client.translated():
             found = await self._redis.hgetall(keys.KINDS)
         return [scheduler_pb2.KindInfo.FromString(value) for value in found.values()]
+
+
+def _event(job_id: str, cursor: bytes, fields: Mapping[bytes, bytes]) -> job_pb2.Event:
+    event = job_pb2.Event.FromString(fields[b"e"])
+    event.event_id, event.sequence, event.job_id = cursor.decode(), int(fields[b"s"]), job_id
+    return event
 
 
 def _as_mapping(flat: Sequence[bytes]) -> dict[bytes, bytes]:

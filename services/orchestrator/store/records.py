@@ -8,7 +8,8 @@ revision, last_event_id, epoch, commits, driver, entry, checkpoints             
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.orchestrator.job import JobRecord, TaskRecord, retry_of, timestamp
+from services.orchestrator.job import JobRecord, TaskRecord, retry_of
+from tutti.clock import timestamp
 from tutti.v1 import job_pb2, task_pb2
 
 Fields = list[bytes | str | int]
