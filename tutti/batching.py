@@ -82,6 +82,8 @@ class Batcher(Generic[T, R]):
     async def _flush_one(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             results = await self._flush([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"{self._name} answered {len(results)} of {len(batch)} items")
         except Exception as error:  # noqa: BLE001  the batch's callers decide what to do with it
             for _, future in batch:
                 if not future.done():

@@ -49,8 +49,11 @@ async def run(
         await stop.wait()
         log.info("stopping")
         await on_stop()
-        for task in tasks:
-            task.cancel()
+        # A library that is just connecting may swallow a cancellation: insist until nobody is left.
+        while left := [task for task in tasks if not task.done()]:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=0.5)
     tracing.stop()
     log.info("stopped")
 

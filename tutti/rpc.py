@@ -28,6 +28,8 @@ OWNER_KEY = "x-tutti-owner"
 REQUEST_ID_KEY = "x-request-id"
 TRACEPARENT_KEY = "traceparent"
 
+#: Longest message of an error, in characters.
+LONGEST_MESSAGE = 500
 #: Bounds a message in bytes: a batch of 512 tasks with inputs of the largest allowed size still fits.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -119,17 +121,23 @@ def translated() -> Any:
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: errors.TuttiError) -> NoReturn:
     """End a call with the status that stands for an error, with ErrorInfo and, for a bad field, BadRequest."""
-    code = code_of(error)
-    status = status_pb2.Status(code=code.value[0], message=error.message)
+    code, message = code_of(error), _cut(error.message)
+    status = status_pb2.Status(code=code.value[0], message=message)
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=error.details)
     status.details.append(_pack(info))
     if error.field:
         bad = error_details_pb2.BadRequest()
-        bad.field_violations.add(field=error.field, description=error.message, reason=error.reason)
+        bad.field_violations.add(field=error.field, description=message, reason=error.reason)
         status.details.append(_pack(bad))
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    await context.abort(code, error.message)
+    await context.abort(code, message)
     raise AssertionError("abort returned")
+
+
+def _cut(message: str) -> str:
+    # Statuses travel in headers, three times over and percent-encoded, and headers are bounded at 16 KiB: of a longer
+    # message nothing would arrive, not even the code.
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
 
 
 def _pack(message: Any) -> any_pb2.Any:

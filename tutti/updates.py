@@ -83,12 +83,13 @@ class Outbox:
         yield task_pb2.UpdateBatch(epoch=self._epoch, number=said)
         gap, loop = 0.0, asyncio.get_running_loop()
         while True:
-            await self._fresh.wait()
+            if me == self._reader:
+                await self._fresh.wait()
             if me != self._reader:
                 self._fresh.set()  # the reader that took over may be waiting for the same event
                 raise errors.Superseded("another stream took over")
             started, said_before = loop.time(), said
-            while said < self.number:
+            while said < self.number and me == self._reader:
                 # Acknowledged in the meantime, over a stream before this one: not to be said again.
                 said = max(said, self.acknowledged)
                 skip = said - self.acknowledged
@@ -147,6 +148,6 @@ class Follower:
         repeated = self._cursor.number - (batch.number - len(batch.updates))
         if repeated > 0:
             del batch.updates[:repeated]
-        self._cursor.number = batch.number
+        self._cursor.number = max(self._cursor.number, batch.number)
         if batch.updates:
             await self._on_updates(batch)

@@ -303,7 +303,7 @@ class Dispatcher:
             job_id=ref.job_id,
             task=ref.task,
             attempt=ref.attempt,
-            kind="",
+            kind=ref.kind,
             worker_id=info.worker_id,
             orchestrator_id="",
             order=None,

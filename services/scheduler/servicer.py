@@ -1,10 +1,12 @@
 """SchedulerService: between the contract's messages and the leader's dispatcher. On a standby, every call says so."""
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import jsonschema_rs
 
 from services.scheduler.dispatch import Dispatcher
 from services.scheduler.leader import Election
@@ -62,6 +64,8 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         if info.slots < 1 or not info.kinds:
             field = "info.slots" if info.slots < 1 else "info.kinds"
             raise errors.InvalidInput(f"{field}: a worker serves at least one kind in at least one slot", field=field)
+        for kind in info.kinds:
+            _check_schema(kind)
         # Known kinds are durable before the worker counts, or a job for it could be refused at the door.
         await self._election.publish_kinds(info.kinds)
         dispatcher.register(request)
@@ -157,6 +161,17 @@ def _worker(dispatcher: Dispatcher, link: WorkerLink) -> scheduler_pb2.Worker:
     worker.heartbeat_time.FromMilliseconds(link.heartbeat_ms)
     worker.register_time.FromMilliseconds(link.register_ms)
     return worker
+
+
+def _check_schema(kind: scheduler_pb2.KindInfo) -> None:
+    try:
+        if kind.input_schema:
+            jsonschema_rs.validator_for(json.loads(kind.input_schema))
+    except ValueError as error:
+        raise errors.InvalidInput(
+            f"info.kinds: the input schema of {kind.kind!r} is not a JSON Schema: {str(error)[:200]}",
+            field="info.kinds",
+        ) from error
 
 
 def _require(value: str, field: str) -> None:

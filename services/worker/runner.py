@@ -48,7 +48,11 @@ class Attempt:
     def ref(self) -> task_pb2.AttemptRef:
         order = self.lease.order
         return task_pb2.AttemptRef(
-            job_id=order.job_id, task=order.task, attempt=order.attempt, lease_id=self.lease.lease_id
+            job_id=order.job_id,
+            task=order.task,
+            attempt=order.attempt,
+            lease_id=self.lease.lease_id,
+            kind=order.kind,
         )
 
 
@@ -158,6 +162,9 @@ class Runner:
         """Run the handler; returns the terminal update that says how it ended."""
         order = attempt.lease.order
         handler = self.handlers.get(order.kind)
+        if len(self._attempts) > 2 * self.slots:
+            # A leader counts slots; one that has lost count must not drown the worker.
+            return {"failed": task_pb2.Failure(reason="NO_ROOM", message="no slot is free", retryable=True)}
         if handler is None:
             message = f"this worker serves no {order.kind!r}"
             return {"failed": task_pb2.Failure(reason="UNKNOWN_KIND", message=message, retryable=True)}

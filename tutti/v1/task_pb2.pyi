@@ -425,6 +425,7 @@ class AttemptRef(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     LEASE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     task: _builtins.str
@@ -433,6 +434,8 @@ class AttemptRef(_message.Message):
     """The try."""
     lease_id: _builtins.str
     """The lease it runs under; empty where none was given out."""
+    kind: _builtins.str
+    """The task's kind, where a worker names what it runs."""
     def __init__(
         self,
         *,
@@ -440,10 +443,11 @@ class AttemptRef(_message.Message):
         task: _builtins.str | None = ...,
         attempt: _builtins.int | None = ...,
         lease_id: _builtins.str | None = ...,
+        kind: _builtins.str | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "lease_id", b"lease_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "kind", b"kind", "lease_id", b"lease_id", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,5 +1,7 @@
 """Checks a spec as a whole and compiles it to a plan."""
 
+import math
+
 from google.protobuf import duration_pb2
 
 from services.orchestrator.job import retry_of
@@ -52,10 +54,20 @@ def _compile_task(request: job_pb2.TaskRequest, kinds: Kinds) -> job_pb2.Plan:
         kinds.check(request.kind, structs.to_dict(request.input))
     planned = job_pb2.PlannedTask(name="main", kind=request.kind, input=request.input)
     if request.HasField("resources"):
+        _check_resources(request.resources)
         planned.resources.CopyFrom(request.resources)
     if request.worker_labels:
         planned.worker_labels.update(request.worker_labels)
     return job_pb2.Plan(tasks=[planned])
+
+
+def _check_resources(resources: task_pb2.Resources) -> None:
+    for field in ("cpu", "memory_bytes", "gpus", "gpu_memory_bytes"):
+        wanted = getattr(resources, field)
+        if not math.isfinite(wanted) or wanted < 0:
+            raise errors.InvalidInput(
+                f"resources.{field}: {wanted}; use a number that is not negative", field=f"resources.{field}"
+            )
 
 
 def _check_labels(spec: job_pb2.JobSpec) -> None:

@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z0-9_-]+)\.result((?:\.[A-Za-z0-9_-]+)*)\}"
 def resolved_input(given: struct_pb2.Struct, results: Mapping[str, struct_pb2.Struct]) -> struct_pb2.Struct:
     """Fill references in. One that is the whole of a string keeps its type; one inside a longer string becomes text."""
     if not results:
-        return given
+        return given  # a task that needs nothing refers to nothing
     plain = {name: structs.to_dict(result) for name, result in results.items()}
     return structs.from_dict(_fill(structs.to_dict(given), plain))
 
@@ -35,14 +35,20 @@ def _fill(value: Any, results: Mapping[str, Any]) -> Any:
 
 
 def _look_up(match: re.Match[str], results: Mapping[str, Any]) -> Any:
-    found: Any = results.get(match[1])
+    if match[1] not in results:
+        raise _unresolved(match)
+    found: Any = results[match[1]]
     for part in match[2].split(".")[1:]:
         if isinstance(found, list) and part.isdigit() and int(part) < len(found):
             found = found[int(part)]
         elif isinstance(found, dict) and part in found:
             found = found[part]
         else:
-            raise errors.InvalidInput(
-                f"{match[0]}: the result of {match[1]!r} has no such value", field="input", reason="UNRESOLVED_INPUT"
-            )
+            raise _unresolved(match)
     return found
+
+
+def _unresolved(match: re.Match[str]) -> errors.InvalidInput:
+    return errors.InvalidInput(
+        f"{match[0]}: the result of {match[1]!r} has no such value", field="input", reason="UNRESOLVED_INPUT"
+    )

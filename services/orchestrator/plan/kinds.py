@@ -1,6 +1,7 @@
 """What the mesh can run: the kinds that workers have registered, and whether an input fits them."""
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,15 +10,23 @@ import jsonschema_rs
 from tutti import errors
 from tutti.v1 import scheduler_pb2
 
+log = logging.getLogger(__name__)
+
+#: Longest part of a message that comes from a library, in characters.
+LONGEST_MESSAGE = 300
+
 
 class Kinds:
     """Kinds by name, each with its compiled input schema. Replaced as a whole when the fleet's kinds change."""
 
     def __init__(self, known: Iterable[scheduler_pb2.KindInfo] = ()) -> None:
-        self._validators: dict[str, jsonschema_rs.Validator | None] = {
-            info.kind: jsonschema_rs.validator_for(json.loads(info.input_schema)) if info.input_schema else None
-            for info in known
-        }
+        self._validators: dict[str, jsonschema_rs.Validator | None] = {}
+        for info in known:
+            try:
+                self._validators[info.kind] = _validator(info.input_schema)
+            except ValueError as error:
+                # One worker's mistake must not close the door on all other kinds.
+                log.error("a kind cannot be served", extra={"kind": info.kind, "error": shortened(str(error))})
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._validators
@@ -45,4 +54,16 @@ def check_schema(validator: jsonschema_rs.Validator | None, values: Mapping[str,
     error = next(validator.iter_errors(values), None)
     if error is not None:
         field = ".".join((where, *(str(part) for part in error.instance_path)))
-        raise errors.InvalidInput(f"{field}: {error.message}", field=field)
+        raise errors.InvalidInput(f"{field}: {shortened(error.message)}", field=field)
+
+
+def shortened(text: str) -> str:
+    """Libraries repeat what they were given, however long it is."""
+    return (
+        text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE // 2]} ... {text[-LONGEST_MESSAGE // 2 :]}"
+    )
+
+
+def _validator(schema: str) -> jsonschema_rs.Validator | None:
+    # A ValidationError is a ValueError, and so is what is wrong with JSON.
+    return jsonschema_rs.validator_for(json.loads(schema)) if schema else None

@@ -8,6 +8,7 @@ from tutti.v1 import job_pb2
 
 LONGEST_NARRATIVE = 2_000
 SHORTEST_SECONDS, LONGEST_SECONDS, DEFAULT_SECONDS = 1.0, 600.0, 30.0
+LARGEST_SEED = 2**64 - 1
 
 _OPTIONS = jsonschema_rs.validator_for(
     {
@@ -37,6 +38,8 @@ def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
     seconds = _seconds(request)
     options = structs.to_dict(request.options)
     check_schema(_OPTIONS, options, where="options")
+    if int(options.get("seed", 0)) > LARGEST_SEED:
+        raise errors.InvalidInput(f"options.seed: must be at most {LARGEST_SEED}", field="options.seed")
     compose = job_pb2.PlannedTask(
         name="compose",
         kind="jen1.compose",
