@@ -105,7 +105,7 @@ def show(rows: list[tuple[str, str]], jobs: int) -> None:
     table.add_column("measured", justify="right")
     for what, measured in rows:
         table.add_row(what, measured)
-    Console(width=100).print(table)
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":
