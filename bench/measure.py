@@ -38,9 +38,10 @@ async def round_trip(client: Client, jobs: int) -> Latency:
     for _ in range(jobs):
         begun = time.perf_counter()
         job_id = await client.submit(noop())
-        async for events in client.watch_batches(job_id):
-            if events[-1].job_moved.state in RESTING:
-                taken.append(time.perf_counter() - begun)
+        async for event in client.watch(job_id):
+            if event.job_moved.state in RESTING:
+                break
+        taken.append(time.perf_counter() - begun)
     return latency(taken)
 
 

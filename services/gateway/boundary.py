@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import metrics, problems
 from tutti.telemetry import context as trace_context
+from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class Boundary:
             await self._app(scope, receive, send)
             return
         request_id, traceparent = _given(scope)
-        with trace_context.entered(request_id, traceparent) as journey:
+        with trace_context.entered(request_id, traceparent) as journey, tracing.span(f"HTTP {scope['method']}"):
             await self._answer(scope, receive, send, journey.request_id.encode())
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> None:

@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 #: Ids come from outside and end up in logs and headers: visible ASCII without quotes, and not long.
@@ -73,5 +73,16 @@ def entered(request_id: str, traceparent: str, *, job_id: str = "", task: str = 
         yield journey
     finally:
         # An async generator may be closed from another task's context, where the token does not fit.
+        with contextlib.suppress(ValueError):
+            _current.reset(token)
+
+
+@contextlib.contextmanager
+def under(traceparent: str) -> Iterator[None]:
+    """Run the block with another parent in the same trace: what it calls hangs below that."""
+    token = _current.set(replace(_current.get(), traceparent=traceparent))
+    try:
+        yield
+    finally:
         with contextlib.suppress(ValueError):
             _current.reset(token)

@@ -57,8 +57,8 @@ def record(
 
 @contextlib.contextmanager
 def span(name: str, traceparent: str = "", attributes: Mapping[str, str | int | float] | None = None) -> Iterator[str]:
-    """Record the block as a child of `traceparent` (default: the current journey's); yields the traceparent that
-    onward calls should carry."""
+    """Record the block as a child of `traceparent` (default: the current journey's); what it calls, and logs, hangs
+    below it. Yields the traceparent of its own."""
     parent = traceparent or context.current().traceparent
     if _provider is None:
         yield parent
@@ -67,4 +67,6 @@ def span(name: str, traceparent: str = "", attributes: Mapping[str, str | int | 
     with _provider.get_tracer("tutti").start_as_current_span(name, context=remote, attributes=attributes):
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
-        yield carrier.get("traceparent", parent)
+        own = carrier.get("traceparent", parent)
+        with context.under(own):
+            yield own
