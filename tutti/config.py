@@ -1,7 +1,8 @@
 """How every process reads its configuration: once, at the start, from the environment, into a frozen object.
 
 Each service has one settings class built on `ServiceSettings`; each field names its variable, its unit and its meaning,
-and `.env.example` and docs/configuration.md are checked against them. Nothing else reads the environment.
+and `.env.example` and docs/configuration.md are checked against them. Besides these, the built-in handlers read where
+their models are, and the command line where its mesh is; docs/configuration.md lists those too.
 """
 
 import os
@@ -31,7 +32,7 @@ class ServiceSettings(BaseSettings):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
-        description="Where Redis listens: redis://, rediss:// or, for a cluster, redis+cluster://.",
+        description="Where Redis listens: redis://host:port/db, or rediss:// over TLS.",
     )
     metrics_port: Port = Field(
         0,

@@ -1,6 +1,7 @@
 """Health as clients see it: that is how they find the scheduler's leader."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,8 +17,9 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class Health:
-    def __init__(self, server: rpc.Server, channel: grpc.aio.Channel) -> None:
+    def __init__(self, server: rpc.Server, channel: grpc.aio.Channel, address: str) -> None:
         self.server = server
+        self.address = address
         self.stub = health_pb2_grpc.HealthStub(channel)
 
     def watch(self) -> Any:
@@ -33,7 +35,7 @@ async def health() -> AsyncIterator[Health]:
     address = server.bind("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
-        yield Health(server, channel)
+        yield Health(server, channel, address)
     await server.stop(0)
 
 
@@ -74,3 +76,29 @@ async def test_whoever_watches_hears_of_the_shutdown(health: Health) -> None:
     assert await next_state(watch) == NOT_SERVING
     watch.cancel()
     await stopping
+
+
+async def ask(*arguments: str) -> tuple[int, str]:
+    """What a container's health check does."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tutti.health", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+async def test_a_container_asks_by_the_exit_code(health: Health) -> None:
+    assert (await ask(health.address))[0] == 0
+    code, said = await ask(health.address, SERVICE)
+    assert (code, "NOT_SERVING" in said) == (1, True)
+    await health.server.serving(True)
+    assert (await ask(health.address, SERVICE))[0] == 0
+    code, said = await ask(health.address, "tutti.v1.Nonsense")
+    assert (code, "NOT_FOUND" in said) == (1, True)
+
+
+async def test_a_container_whose_server_is_away_is_not_well() -> None:
+    code, said = await ask("127.0.0.1:1", "--timeout", "1")
+    assert code == 1
+    assert "SERVING" not in said
