@@ -1,5 +1,6 @@
 """How processes reach Redis: one place that opens connections, names scripts and translates errors."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,7 @@ def translated() -> Iterator[None]:
     """Raise our errors where the library would raise its own."""
     try:
         yield
+        _honour_cancellation()
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
         raise errors.Unavailable("Redis cannot be reached; retry in a moment", reason="REDIS_UNAVAILABLE") from error
     except redis.exceptions.BusyLoadingError as error:
@@ -73,3 +75,14 @@ def translated() -> Iterator[None]:
         if "OOM" in str(error):
             raise errors.QuotaExceeded("Redis is full; nothing was accepted", reason="REDIS_FULL") from error
         raise
+
+
+def _honour_cancellation() -> None:
+    """Raise the cancellation that the library may have swallowed.
+
+    Before it hands out a pooled connection it looks, under a timeout of zero, whether anything is there to be read. A
+    task that is cancelled in that moment gets the timeout's TimeoutError instead, the library takes that for a no, and
+    the task goes on as if nobody had asked it to stop."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
