@@ -1,6 +1,8 @@
 """What happens when something dies: nothing acknowledged is lost, nothing is seen twice, nothing runs twice."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -72,6 +74,18 @@ async def test_jobs_of_a_killed_worker_are_run_by_another(mesh: Mesh, client: Cl
     assert {job.tasks[0].attempt for job in jobs} == {1, 2}
     for log in logs:
         check_log(log)
+
+
+async def test_a_worker_that_is_told_to_stop_finishes_what_it_has(mesh: Mesh, client: Client) -> None:
+    await whole(mesh, client)
+    ids = [await client.submit(task("test.sleep", {"seconds": 1, "steps": 4})) for _ in range(6)]
+    await asyncio.gather(*(started(client, job_id) for job_id in ids))
+
+    os.kill(mesh.endpoints.workers[0].pid, signal.SIGTERM)
+
+    jobs = await asyncio.wait_for(asyncio.gather(*(client.wait(job_id) for job_id in ids)), 30)
+    assert {job.tasks[0].worker_id for job in jobs} == {"worker-1", "worker-2"}
+    assert {(job.state, job.tasks[0].attempt) for job in jobs} == {(job_pb2.JOB_STATE_SUCCEEDED, 1)}
 
 
 async def test_a_running_task_survives_its_scheduler_and_runs_once(mesh: Mesh, client: Client, tmp_path: Path) -> None:
