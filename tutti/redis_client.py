@@ -78,9 +78,11 @@ def translated() -> Iterator[None]:
 
 
 def _honour_cancellation() -> None:
-    """Raise a cancellation that the library has swallowed: seen as a watcher that went on after it was cancelled, once in a
-    dozen tries. The likely cause, read and not proven, is its look at a pooled connection under a timeout of zero, whose
-    TimeoutError can take the place of a cancellation that comes in the same moment."""
+    """Raise a cancellation that the library has swallowed.
+
+    Seen as a watcher that went on after it was cancelled, once in a dozen tries. The likely cause, read and not proven:
+    the library looks at a pooled connection under a timeout of zero, whose TimeoutError can take the place of a
+    cancellation that comes in the same moment."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
