@@ -190,10 +190,12 @@ class JobSpec(_message.Message):
 
     MUSIC_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     RETRY_FIELD_NUMBER: _builtins.int
     ATTEMPT_TIMEOUT_FIELD_NUMBER: _builtins.int
+    JOB_TIMEOUT_FIELD_NUMBER: _builtins.int
     priority: _task_pb2.Priority.ValueType
     """How urgent."""
     @_builtins.property
@@ -203,6 +205,12 @@ class JobSpec(_message.Message):
     @_builtins.property
     def task(self) -> Global___TaskRequest:
         """Run one task."""
+
+    @_builtins.property
+    def plan(self) -> Global___Plan:
+        """Run this graph of tasks, as PlanJob answers it or as the caller drew it: 1 to 200 tasks, each checked as a single
+        one is; what is only known later is written `${<task>.result.<path>}`.
+        """
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -216,21 +224,29 @@ class JobSpec(_message.Message):
     def attempt_timeout(self) -> _duration_pb2.Duration:
         """How long one attempt at a task may run. Absent: the handler's own limit."""
 
+    @_builtins.property
+    def job_timeout(self) -> _duration_pb2.Duration:
+        """How long the whole job may take from its acceptance, waiting and retries included; then it fails with reason TIMEOUT
+        and what still runs is stopped. A retried job has as long again. Absent: no limit.
+        """
+
     def __init__(
         self,
         *,
         music: Global___MusicRequest | None = ...,
         task: Global___TaskRequest | None = ...,
+        plan: Global___Plan | None = ...,
         priority: _task_pb2.Priority.ValueType | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         retry: _task_pb2.RetryPolicy | None = ...,
         attempt_timeout: _duration_pb2.Duration | None = ...,
+        job_timeout: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_timeout", b"attempt_timeout", "music", b"music", "retry", b"retry", "task", b"task", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_timeout", b"attempt_timeout", "job_timeout", b"job_timeout", "music", b"music", "plan", b"plan", "retry", b"retry", "task", b"task", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_timeout", b"attempt_timeout", "labels", b"labels", "music", b"music", "priority", b"priority", "retry", b"retry", "task", b"task", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_timeout", b"attempt_timeout", "job_timeout", b"job_timeout", "labels", b"labels", "music", b"music", "plan", b"plan", "priority", b"priority", "retry", b"retry", "task", b"task", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["music", "task"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["music", "task", "plan"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
@@ -350,6 +366,8 @@ class Task(_message.Message):
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     LEASE_ID_FIELD_NUMBER: _builtins.int
+    PAST_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    FIRST_ATTEMPT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique within the job."""
     kind: _builtins.str
@@ -362,6 +380,8 @@ class Task(_message.Message):
     """Who runs, or last ran, it."""
     lease_id: _builtins.str
     """The lease of the current attempt; empty before there is one."""
+    first_attempt: _builtins.int
+    """The try from which `max_attempts` counts: 1, or the first one after the job was run again."""
     @_builtins.property
     def needs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tasks that it waits for."""
@@ -394,6 +414,10 @@ class Task(_message.Message):
     def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.Artifact]:
         """What the attempt that counts has stored so far."""
 
+    @_builtins.property
+    def past_attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PastAttempt]:
+        """Attempts that ended without success, oldest first; of very many, the last 20."""
+
     def __init__(
         self,
         *,
@@ -411,14 +435,60 @@ class Task(_message.Message):
         checkpoint: _task_pb2.Checkpoint | None = ...,
         artifacts: _abc.Iterable[_artifact_pb2.Artifact] | None = ...,
         lease_id: _builtins.str | None = ...,
+        past_attempts: _abc.Iterable[Global___PastAttempt] | None = ...,
+        first_attempt: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "progress", b"progress", "result", b"result", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "kind", b"kind", "lease_id", b"lease_id", "name", b"name", "needs", b"needs", "progress", b"progress", "result", b"result", "start_time", b"start_time", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "first_attempt", b"first_attempt", "kind", b"kind", "lease_id", b"lease_id", "name", b"name", "needs", b"needs", "past_attempts", b"past_attempts", "progress", b"progress", "result", b"result", "start_time", b"start_time", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Task: _TypeAlias = Task  # noqa: Y015
+
+@_typing.final
+class PastAttempt(_message.Message):
+    """A try that did not succeed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """Which try."""
+    worker_id: _builtins.str
+    """Who ran it; empty where nobody did."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When its handler began; absent where it never did."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended."""
+
+    @_builtins.property
+    def failure(self) -> _task_pb2.Failure:
+        """Why."""
+
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.int | None = ...,
+        worker_id: _builtins.str | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        failure: _task_pb2.Failure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "failure", b"failure", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "end_time", b"end_time", "failure", b"failure", "start_time", b"start_time", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PastAttempt: _TypeAlias = PastAttempt  # noqa: Y015
 
 @_typing.final
 class Job(_message.Message):

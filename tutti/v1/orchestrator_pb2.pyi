@@ -678,7 +678,7 @@ class DeadJob(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DEAD_TIME_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """FAILED, TIMEOUT or POISON."""
+    """FAILED, TIMEOUT or POISON. The job's `failure` and its tasks' `past_attempts` tell the whole story."""
     @_builtins.property
     def job(self) -> _job_pb2.Job:
         """The job."""
@@ -710,19 +710,23 @@ class ListDeadJobsRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """1 to 200; 0 means 50."""
     page_token: _builtins.str
     """From the previous answer."""
+    reason: _builtins.str
+    """Only those that died for this reason: FAILED, TIMEOUT or POISON. Empty: all."""
     def __init__(
         self,
         *,
         page_size: _builtins.int | None = ...,
         page_token: _builtins.str | None = ...,
+        reason: _builtins.str | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

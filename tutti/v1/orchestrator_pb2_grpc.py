@@ -125,7 +125,8 @@ class OrchestratorServiceServicer:
 
         INVALID_ARGUMENT: the spec can never run (unknown kind or model, bad duration, unknown option …). Change it.
         ALREADY_EXISTS: the request_id stands for a different spec. Use a new one.
-        RESOURCE_EXHAUSTED: a quota of the owner is used up; the details name it. Wait, or ask for more.
+        RESOURCE_EXHAUSTED (OWNER_QUOTA): the owner has as many unfinished jobs as it may; the details say `limit` and
+        `used`. Wait until some have ended, or ask for more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -181,9 +182,12 @@ class OrchestratorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchJobs(self, request, context):
-        """Streams the live events of all the caller's jobs that match, for dashboards. Not resumable: watch a job for that.
+        """Streams the live events of all the caller's jobs that match, for dashboards. The first message comes at once and is
+        empty: everything recorded from then on follows, in order within each job. Not resumable, and a reader that falls
+        far behind is ended instead of being waited for: watch a job for the whole truth about it.
 
-        UNIMPLEMENTED: always, in this release.
+        INVALID_ARGUMENT: a bad filter.
+        ABORTED (TOO_SLOW): the reader fell behind. List the jobs and watch again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -201,9 +205,12 @@ class OrchestratorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetryJob(self, request, context):
-        """Runs a failed or cancelled job again from what succeeded.
+        """Runs a failed or cancelled job again from what succeeded: tasks that succeeded are kept, the others are tried again,
+        with the next attempt numbers and as many attempts as at first. The event log goes on. A job that is not at rest is
+        returned as it is, so the call may be repeated.
 
-        UNIMPLEMENTED: always, in this release.
+        NOT_FOUND: as for GetJob.
+        FAILED_PRECONDITION (JOB_SUCCEEDED): there is nothing left to do. Submit a new job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -221,27 +228,32 @@ class OrchestratorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeadJobs(self, request, context):
-        """Lists dead letters, with the reason each died.
+        """Lists the caller's dead letters, newest first, with the reason each died. A job that failed is one until it is run
+        again, discarded, or past its retention.
 
-        UNIMPLEMENTED: always, in this release.
+        INVALID_ARGUMENT: a bad page size, token or reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDeadJobs(self, request, context):
-        """Runs dead letters again, with their input edited where wanted.
+        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
+        can be run again, or none is: the ids are checked first.
 
-        UNIMPLEMENTED: always, in this release.
+        INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
+        NOT_FOUND: as for GetJob; the message names the first such id.
+        FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DiscardDeadJobs(self, request, context):
-        """Drops dead letters for good.
+        """Takes jobs off the list of dead letters. Each can still be read, as the failed job that it is, until the retention
+        of finished jobs is over. Ids of jobs that are no dead letters are passed over.
 
-        UNIMPLEMENTED: always, in this release.
+        INVALID_ARGUMENT: no id, or more than 200.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

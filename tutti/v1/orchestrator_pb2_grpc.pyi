@@ -30,7 +30,8 @@ class OrchestratorServiceStub:
 
       INVALID_ARGUMENT: the spec can never run (unknown kind or model, bad duration, unknown option …). Change it.
       ALREADY_EXISTS: the request_id stands for a different spec. Use a new one.
-      RESOURCE_EXHAUSTED: a quota of the owner is used up; the details name it. Wait, or ask for more.
+      RESOURCE_EXHAUSTED (OWNER_QUOTA): the owner has as many unfinished jobs as it may; the details say `limit` and
+      `used`. Wait until some have ended, or ask for more.
     """
     CreateJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.CreateJobsRequest, _orchestrator_pb2.CreateJobsResponse]
     """Accepts a batch of jobs, each for itself: some may be refused while others are accepted, and `results` says which.
@@ -62,9 +63,12 @@ class OrchestratorServiceStub:
       NOT_FOUND: as for GetJob.
     """
     WatchJobs: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.WatchJobsRequest, _orchestrator_pb2.WatchJobsResponse]
-    """Streams the live events of all the caller's jobs that match, for dashboards. Not resumable: watch a job for that.
+    """Streams the live events of all the caller's jobs that match, for dashboards. The first message comes at once and is
+    empty: everything recorded from then on follows, in order within each job. Not resumable, and a reader that falls
+    far behind is ended instead of being waited for: watch a job for the whole truth about it.
 
-      UNIMPLEMENTED: always, in this release.
+      INVALID_ARGUMENT: a bad filter.
+      ABORTED (TOO_SLOW): the reader fell behind. List the jobs and watch again.
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.CancelJobRequest, _orchestrator_pb2.CancelJobResponse]
     """Asks for a job to be stopped. When this returns, the wish is durable: tasks that wait never start, running ones are
@@ -74,9 +78,12 @@ class OrchestratorServiceStub:
       NOT_FOUND: as for GetJob.
     """
     RetryJob: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.RetryJobRequest, _orchestrator_pb2.RetryJobResponse]
-    """Runs a failed or cancelled job again from what succeeded.
+    """Runs a failed or cancelled job again from what succeeded: tasks that succeeded are kept, the others are tried again,
+    with the next attempt numbers and as many attempts as at first. The event log goes on. A job that is not at rest is
+    returned as it is, so the call may be repeated.
 
-      UNIMPLEMENTED: always, in this release.
+      NOT_FOUND: as for GetJob.
+      FAILED_PRECONDITION (JOB_SUCCEEDED): there is nothing left to do. Submit a new job.
     """
     AddCheckpoint: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.AddCheckpointRequest, _orchestrator_pb2.AddCheckpointResponse]
     """Records a checkpoint on a job, as an event and in the job.
@@ -86,19 +93,24 @@ class OrchestratorServiceStub:
       FAILED_PRECONDITION: the job is finished.
     """
     ListDeadJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListDeadJobsRequest, _orchestrator_pb2.ListDeadJobsResponse]
-    """Lists dead letters, with the reason each died.
+    """Lists the caller's dead letters, newest first, with the reason each died. A job that failed is one until it is run
+    again, discarded, or past its retention.
 
-      UNIMPLEMENTED: always, in this release.
+      INVALID_ARGUMENT: a bad page size, token or reason.
     """
     ReplayDeadJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ReplayDeadJobsRequest, _orchestrator_pb2.ReplayDeadJobsResponse]
-    """Runs dead letters again, with their input edited where wanted.
+    """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
+    can be run again, or none is: the ids are checked first.
 
-      UNIMPLEMENTED: always, in this release.
+      INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
+      NOT_FOUND: as for GetJob; the message names the first such id.
+      FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
     """
     DiscardDeadJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.DiscardDeadJobsRequest, _orchestrator_pb2.DiscardDeadJobsResponse]
-    """Drops dead letters for good.
+    """Takes jobs off the list of dead letters. Each can still be read, as the failed job that it is, until the retention
+    of finished jobs is over. Ids of jobs that are no dead letters are passed over.
 
-      UNIMPLEMENTED: always, in this release.
+      INVALID_ARGUMENT: no id, or more than 200.
     """
 
 class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -123,7 +135,8 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
 
           INVALID_ARGUMENT: the spec can never run (unknown kind or model, bad duration, unknown option …). Change it.
           ALREADY_EXISTS: the request_id stands for a different spec. Use a new one.
-          RESOURCE_EXHAUSTED: a quota of the owner is used up; the details name it. Wait, or ask for more.
+          RESOURCE_EXHAUSTED (OWNER_QUOTA): the owner has as many unfinished jobs as it may; the details say `limit` and
+          `used`. Wait until some have ended, or ask for more.
         """
 
     @_abc_1.abstractmethod
@@ -191,9 +204,12 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.WatchJobsRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.WatchJobsRequest, _abc.AsyncIterator[_orchestrator_pb2.WatchJobsResponse]],
     ) -> _abc.AsyncIterator[_orchestrator_pb2.WatchJobsResponse]:
-        """Streams the live events of all the caller's jobs that match, for dashboards. Not resumable: watch a job for that.
+        """Streams the live events of all the caller's jobs that match, for dashboards. The first message comes at once and is
+        empty: everything recorded from then on follows, in order within each job. Not resumable, and a reader that falls
+        far behind is ended instead of being waited for: watch a job for the whole truth about it.
 
-          UNIMPLEMENTED: always, in this release.
+          INVALID_ARGUMENT: a bad filter.
+          ABORTED (TOO_SLOW): the reader fell behind. List the jobs and watch again.
         """
 
     @_abc_1.abstractmethod
@@ -215,9 +231,12 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.RetryJobRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.RetryJobRequest, _abc.Awaitable[_orchestrator_pb2.RetryJobResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.RetryJobResponse]:
-        """Runs a failed or cancelled job again from what succeeded.
+        """Runs a failed or cancelled job again from what succeeded: tasks that succeeded are kept, the others are tried again,
+        with the next attempt numbers and as many attempts as at first. The event log goes on. A job that is not at rest is
+        returned as it is, so the call may be repeated.
 
-          UNIMPLEMENTED: always, in this release.
+          NOT_FOUND: as for GetJob.
+          FAILED_PRECONDITION (JOB_SUCCEEDED): there is nothing left to do. Submit a new job.
         """
 
     @_abc_1.abstractmethod
@@ -239,9 +258,10 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.ListDeadJobsRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.ListDeadJobsRequest, _abc.Awaitable[_orchestrator_pb2.ListDeadJobsResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.ListDeadJobsResponse]:
-        """Lists dead letters, with the reason each died.
+        """Lists the caller's dead letters, newest first, with the reason each died. A job that failed is one until it is run
+        again, discarded, or past its retention.
 
-          UNIMPLEMENTED: always, in this release.
+          INVALID_ARGUMENT: a bad page size, token or reason.
         """
 
     @_abc_1.abstractmethod
@@ -250,9 +270,12 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.ReplayDeadJobsRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.ReplayDeadJobsRequest, _abc.Awaitable[_orchestrator_pb2.ReplayDeadJobsResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.ReplayDeadJobsResponse]:
-        """Runs dead letters again, with their input edited where wanted.
+        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
+        can be run again, or none is: the ids are checked first.
 
-          UNIMPLEMENTED: always, in this release.
+          INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
+          NOT_FOUND: as for GetJob; the message names the first such id.
+          FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
         """
 
     @_abc_1.abstractmethod
@@ -261,9 +284,10 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.DiscardDeadJobsRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.DiscardDeadJobsRequest, _abc.Awaitable[_orchestrator_pb2.DiscardDeadJobsResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.DiscardDeadJobsResponse]:
-        """Drops dead letters for good.
+        """Takes jobs off the list of dead letters. Each can still be read, as the failed job that it is, until the retention
+        of finished jobs is over. Ids of jobs that are no dead letters are passed over.
 
-          UNIMPLEMENTED: always, in this release.
+          INVALID_ARGUMENT: no id, or more than 200.
         """
 
 def add_OrchestratorServiceServicer_to_server(servicer: OrchestratorServiceServicer, server: _aio.Server) -> None: ...

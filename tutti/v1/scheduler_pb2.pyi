@@ -323,8 +323,11 @@ class Worker(_message.Message):
     READY_MODELS_FIELD_NUMBER: _builtins.int
     HEARTBEAT_TIME_FIELD_NUMBER: _builtins.int
     REGISTER_TIME_FIELD_NUMBER: _builtins.int
+    LOST_MESSAGE_FIELD_NUMBER: _builtins.int
     state: Global___WorkerState.ValueType
     """Where it stands."""
+    lost_message: _builtins.str
+    """Why it is LOST."""
     @_builtins.property
     def info(self) -> Global___WorkerInfo:
         """What it said of itself."""
@@ -354,10 +357,11 @@ class Worker(_message.Message):
         ready_models: _abc.Iterable[_builtins.str] | None = ...,
         heartbeat_time: _timestamp_pb2.Timestamp | None = ...,
         register_time: _timestamp_pb2.Timestamp | None = ...,
+        lost_message: _builtins.str | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_time", b"heartbeat_time", "info", b"info", "register_time", b"register_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat_time", b"heartbeat_time", "info", b"info", "leases", b"leases", "ready_models", b"ready_models", "register_time", b"register_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat_time", b"heartbeat_time", "info", b"info", "leases", b"leases", "lost_message", b"lost_message", "ready_models", b"ready_models", "register_time", b"register_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -372,6 +376,9 @@ class RegisterWorkerRequest(_message.Message):
     INFO_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
     READY_MODELS_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
+    draining: _builtins.bool
+    """It finishes what it has and takes nothing new: it is shutting down, or was told to drain."""
     @_builtins.property
     def info(self) -> Global___WorkerInfo:
         """Who."""
@@ -390,10 +397,11 @@ class RegisterWorkerRequest(_message.Message):
         info: Global___WorkerInfo | None = ...,
         running: _abc.Iterable[_task_pb2.AttemptRef] | None = ...,
         ready_models: _abc.Iterable[_builtins.str] | None = ...,
+        draining: _builtins.bool | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["info", b"info", "ready_models", b"ready_models", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "info", b"info", "ready_models", b"ready_models", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -443,7 +451,7 @@ class HeartbeatRequest(_message.Message):
     epoch: _builtins.str
     """The term in which it registered."""
     draining: _builtins.bool
-    """It is shutting down: give it nothing new, and let it finish what it has."""
+    """It finishes what it has and takes nothing new: it is shutting down, or was told to drain."""
     @_builtins.property
     def ready_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Models that are ready on it."""
@@ -786,21 +794,27 @@ class GetQueuesResponse(_message.Message):
 
     QUEUES_FIELD_NUMBER: _builtins.int
     LEASED_FIELD_NUMBER: _builtins.int
+    PAUSED_KINDS_FIELD_NUMBER: _builtins.int
     leased: _builtins.int
     """Attempts leased now."""
     @_builtins.property
     def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueDepth]:
         """Groups that are not empty."""
 
+    @_builtins.property
+    def paused_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Kinds whose queues are held."""
+
     def __init__(
         self,
         *,
         queues: _abc.Iterable[Global___QueueDepth] | None = ...,
         leased: _builtins.int | None = ...,
+        paused_kinds: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leased", b"leased", "queues", b"queues"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leased", b"leased", "paused_kinds", b"paused_kinds", "queues", b"queues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -191,18 +191,17 @@ class SchedulerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DrainWorker(self, request, context):
-        """Gives a worker no new leases and lets it finish those it has.
+        """Gives a worker no new leases and lets it finish those it has, over changes of the leader too, until its process is
+        started anew. Repeating it changes nothing.
 
-        UNIMPLEMENTED: always, in this release.
+        NOT_FOUND: no such worker.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveStaleWorkers(self, request, context):
-        """Forgets workers that have missed their heartbeats.
-
-        UNIMPLEMENTED: always, in this release.
+        """Forgets workers that are LOST. They got no leases any more; this only clears the list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -216,18 +215,19 @@ class SchedulerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PauseQueue(self, request, context):
-        """Holds a kind's queue: nothing of it is placed until it is resumed.
+        """Holds a kind's queue: nothing of it is placed until it is resumed, whoever leads. What runs goes on, and jobs are
+        accepted as ever. Durable when this returns. Repeating it changes nothing.
 
-        UNIMPLEMENTED: always, in this release.
+        INVALID_ARGUMENT: no kind.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeQueue(self, request, context):
-        """Releases a held queue.
+        """Releases a held queue. One that is not held stays as it is.
 
-        UNIMPLEMENTED: always, in this release.
+        INVALID_ARGUMENT: no kind.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

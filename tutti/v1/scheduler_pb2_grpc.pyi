@@ -62,26 +62,25 @@ class SchedulerServiceStub:
       NOT_FOUND: no such worker.
     """
     DrainWorker: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.DrainWorkerRequest, _scheduler_pb2.DrainWorkerResponse]
-    """Gives a worker no new leases and lets it finish those it has.
+    """Gives a worker no new leases and lets it finish those it has, over changes of the leader too, until its process is
+    started anew. Repeating it changes nothing.
 
-      UNIMPLEMENTED: always, in this release.
+      NOT_FOUND: no such worker.
     """
     RemoveStaleWorkers: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RemoveStaleWorkersRequest, _scheduler_pb2.RemoveStaleWorkersResponse]
-    """Forgets workers that have missed their heartbeats.
-
-      UNIMPLEMENTED: always, in this release.
-    """
+    """Forgets workers that are LOST. They got no leases any more; this only clears the list."""
     GetQueues: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetQueuesRequest, _scheduler_pb2.GetQueuesResponse]
     """Returns depth and oldest age of what waits, by kind, priority and owner."""
     PauseQueue: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.PauseQueueRequest, _scheduler_pb2.PauseQueueResponse]
-    """Holds a kind's queue: nothing of it is placed until it is resumed.
+    """Holds a kind's queue: nothing of it is placed until it is resumed, whoever leads. What runs goes on, and jobs are
+    accepted as ever. Durable when this returns. Repeating it changes nothing.
 
-      UNIMPLEMENTED: always, in this release.
+      INVALID_ARGUMENT: no kind.
     """
     ResumeQueue: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ResumeQueueRequest, _scheduler_pb2.ResumeQueueResponse]
-    """Releases a held queue.
+    """Releases a held queue. One that is not held stays as it is.
 
-      UNIMPLEMENTED: always, in this release.
+      INVALID_ARGUMENT: no kind.
     """
 
 class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -186,9 +185,10 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scheduler_pb2.DrainWorkerRequest,
         context: _aio.ServicerContext[_scheduler_pb2.DrainWorkerRequest, _abc.Awaitable[_scheduler_pb2.DrainWorkerResponse]],
     ) -> _abc.Awaitable[_scheduler_pb2.DrainWorkerResponse]:
-        """Gives a worker no new leases and lets it finish those it has.
+        """Gives a worker no new leases and lets it finish those it has, over changes of the leader too, until its process is
+        started anew. Repeating it changes nothing.
 
-          UNIMPLEMENTED: always, in this release.
+          NOT_FOUND: no such worker.
         """
 
     @_abc_1.abstractmethod
@@ -197,10 +197,7 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scheduler_pb2.RemoveStaleWorkersRequest,
         context: _aio.ServicerContext[_scheduler_pb2.RemoveStaleWorkersRequest, _abc.Awaitable[_scheduler_pb2.RemoveStaleWorkersResponse]],
     ) -> _abc.Awaitable[_scheduler_pb2.RemoveStaleWorkersResponse]:
-        """Forgets workers that have missed their heartbeats.
-
-          UNIMPLEMENTED: always, in this release.
-        """
+        """Forgets workers that are LOST. They got no leases any more; this only clears the list."""
 
     @_abc_1.abstractmethod
     def GetQueues(
@@ -216,9 +213,10 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scheduler_pb2.PauseQueueRequest,
         context: _aio.ServicerContext[_scheduler_pb2.PauseQueueRequest, _abc.Awaitable[_scheduler_pb2.PauseQueueResponse]],
     ) -> _abc.Awaitable[_scheduler_pb2.PauseQueueResponse]:
-        """Holds a kind's queue: nothing of it is placed until it is resumed.
+        """Holds a kind's queue: nothing of it is placed until it is resumed, whoever leads. What runs goes on, and jobs are
+        accepted as ever. Durable when this returns. Repeating it changes nothing.
 
-          UNIMPLEMENTED: always, in this release.
+          INVALID_ARGUMENT: no kind.
         """
 
     @_abc_1.abstractmethod
@@ -227,9 +225,9 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scheduler_pb2.ResumeQueueRequest,
         context: _aio.ServicerContext[_scheduler_pb2.ResumeQueueRequest, _abc.Awaitable[_scheduler_pb2.ResumeQueueResponse]],
     ) -> _abc.Awaitable[_scheduler_pb2.ResumeQueueResponse]:
-        """Releases a held queue.
+        """Releases a held queue. One that is not held stays as it is.
 
-          UNIMPLEMENTED: always, in this release.
+          INVALID_ARGUMENT: no kind.
         """
 
 def add_SchedulerServiceServicer_to_server(servicer: SchedulerServiceServicer, server: _aio.Server) -> None: ...

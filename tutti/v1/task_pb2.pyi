@@ -111,7 +111,10 @@ class Failure(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Stable, machine-readable, UPPER_SNAKE: HANDLER_ERROR, TIMEOUT, WORKER_LOST, MODEL_UNAVAILABLE, INVALID_INPUT, POISON …"""
+    """Stable, machine-readable, UPPER_SNAKE: HANDLER_ERROR, TIMEOUT, WORKER_LOST, MODEL_UNAVAILABLE, INVALID_INPUT, POISON …
+    TIMEOUT stands for an attempt or a job that took too long, POISON for a task whose workers died with it until no
+    attempt was left.
+    """
     message: _builtins.str
     """For people: what happened and, where there is one, the remedy."""
     retryable: _builtins.bool
@@ -321,6 +324,7 @@ class TaskOrder(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     RECOVERED_FIELD_NUMBER: _builtins.int
+    SUSPECT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job that it belongs to."""
     task: _builtins.str
@@ -340,6 +344,10 @@ class TaskOrder(_message.Message):
     recovered: _builtins.bool
     """True when an attempt under this number may already be running somewhere: the scheduler must look for it among the
     workers, and wait a settling window, before it places the attempt anew.
+    """
+    suspect: _builtins.bool
+    """True for the last attempt of a task whose attempt before was lost together with its worker: the task may be what
+    kills workers. At most one such attempt runs on a worker at a time, so that a bystander is not taken for it.
     """
     @_builtins.property
     def input(self) -> _struct_pb2.Struct:
@@ -378,10 +386,11 @@ class TaskOrder(_message.Message):
         request_id: _builtins.str | None = ...,
         traceparent: _builtins.str | None = ...,
         recovered: _builtins.bool | None = ...,
+        suspect: _builtins.bool | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "resources", b"resources", "resume_from", b"resume_from", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "input", b"input", "job_id", b"job_id", "kind", b"kind", "labels", b"labels", "owner", b"owner", "priority", b"priority", "recovered", b"recovered", "request_id", b"request_id", "resources", b"resources", "resume_from", b"resume_from", "task", b"task", "timeout", b"timeout", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "input", b"input", "job_id", b"job_id", "kind", b"kind", "labels", b"labels", "owner", b"owner", "priority", b"priority", "recovered", b"recovered", "request_id", b"request_id", "resources", b"resources", "resume_from", b"resume_from", "suspect", b"suspect", "task", b"task", "timeout", b"timeout", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
