@@ -97,18 +97,41 @@ def rfc3339(stamp: timestamp_pb2.Timestamp) -> str:
 
 def _spec_view(spec: job_pb2.JobSpec) -> Json:
     view: Json = {}
-    if spec.WhichOneof("work") == "music":
-        music = spec.music
-        view["model"], view["narrative"] = music.model, music.narrative
-        view["duration"] = _seconds(music.duration) if music.HasField("duration") else None
-        view["options"] = structs.plain(music.options)
-    else:
-        view["kind"], view["input"] = spec.task.kind, structs.plain(spec.task.input)
+    match spec.WhichOneof("work"):
+        case "music":
+            music = spec.music
+            view["model"], view["narrative"] = music.model, music.narrative
+            view["duration"] = _seconds(music.duration) if music.HasField("duration") else None
+            view["options"] = structs.plain(music.options)
+        case "plan":
+            view["plan"] = [_planned_view(task) for task in spec.plan.tasks]
+        case _:
+            view["kind"], view["input"] = spec.task.kind, structs.plain(spec.task.input)
     view["labels"] = dict(spec.labels)
     view["priority"] = _PRIORITY_WORDS.get(spec.priority, "normal")
     view["retry"] = _retry_view(spec.retry) if spec.HasField("retry") else None
     view["timeoutSeconds"] = _seconds(spec.attempt_timeout) if spec.HasField("attempt_timeout") else None
     return view
+
+
+def _planned_view(task: job_pb2.PlannedTask) -> Json:
+    return {
+        "name": task.name,
+        "kind": task.kind,
+        "input": structs.plain(task.input),
+        "needs": list(task.needs),
+        "resources": _resources_view(task.resources) if task.HasField("resources") else None,
+        "workerLabels": dict(task.worker_labels),
+    }
+
+
+def _resources_view(resources: task_pb2.Resources) -> Json:
+    return {
+        "cpu": resources.cpu,
+        "memoryBytes": resources.memory_bytes,
+        "gpus": resources.gpus,
+        "gpuMemoryBytes": resources.gpu_memory_bytes,
+    }
 
 
 def _retry_view(policy: task_pb2.RetryPolicy) -> Json:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from services.gateway import problems
-from services.gateway.requests import MusicSubmission, Retry, TaskSubmission
+from services.gateway.requests import MusicSubmission, PlannedTask, PlanSubmission, Retry, TaskSubmission
 
 JobStatus = Literal["HELD", "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 TaskStatus = Literal["WAITING", "READY", "LEASED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED"]
@@ -75,7 +75,8 @@ class Task(_Shape):
 
 
 class Job(_Shape):
-    """A job as last recorded. Music has `model`, `narrative`, `duration` and `options`, a task `kind` and `input`."""
+    """A job as last recorded. Music has `model`, `narrative`, `duration` and `options`, a task `kind` and `input`, a
+    caller's own graph `plan`."""
 
     job_id: str
     status: JobStatus
@@ -87,6 +88,7 @@ class Job(_Shape):
     options: dict[str, Any] | None = None
     kind: str | None = None
     input: dict[str, Any] | None = None
+    plan: list[PlannedTask] | None = None
     labels: dict[str, str]
     priority: Literal["high", "normal", "low"]
     retry: Retry | None
@@ -182,6 +184,7 @@ SUBMIT: dict[str, Any] = {
                     "oneOf": [
                         {"$ref": "#/components/schemas/MusicSubmission"},
                         {"$ref": "#/components/schemas/TaskSubmission"},
+                        {"$ref": "#/components/schemas/PlanSubmission"},
                     ]
                 }
             }
@@ -189,4 +192,4 @@ SUBMIT: dict[str, Any] = {
     },
 }
 #: What only references name and the framework therefore does not collect.
-REFERENCED: tuple[type[BaseModel], ...] = (Problem, Event, MusicSubmission, TaskSubmission)
+REFERENCED: tuple[type[BaseModel], ...] = (Problem, Event, MusicSubmission, TaskSubmission, PlanSubmission)

@@ -10,7 +10,7 @@ from services.orchestrator import ids, job, metrics
 from services.orchestrator.claims import Claims
 from services.orchestrator.driver import Driver
 from services.orchestrator.job import JobRecord, TaskRecord, Transition
-from services.orchestrator.plan import compile_spec
+from services.orchestrator.plan import compile_spec, kinds_of
 from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.store.jobs import Claimed, JobStore, NewJob
 from tutti import errors
@@ -48,7 +48,7 @@ class Intake:
         self._doors: dict[int, Batcher[_Entering, str]] = {}
 
     async def plan(self, spec: job_pb2.JobSpec) -> job_pb2.Plan:
-        await self._catalogue.learn([spec.task.kind])
+        await self._catalogue.learn(kinds_of(spec))
         return compile_spec(spec, self._catalogue.kinds)
 
     async def create(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> str:
@@ -62,7 +62,7 @@ class Intake:
         self, owner: str, requests: Sequence[orchestrator_pb2.CreateJobRequest]
     ) -> list[str | errors.TuttiError]:
         """Accept each for itself; per request its id, or why it was refused."""
-        await self._catalogue.learn(request.spec.task.kind for request in requests)
+        await self._catalogue.learn(kind for request in requests for kind in kinds_of(request.spec))
         entered = [self._enter(owner, request) for request in requests]
         answers = []
         for request, (job_id, answer) in zip(requests, entered, strict=True):

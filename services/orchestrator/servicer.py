@@ -86,6 +86,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             message = await self._message(stored)
             for task in message.tasks:
                 task.ClearField("result")
+            for planned in message.spec.plan.tasks if message.spec.HasField("plan") else ():
+                planned.ClearField("input")
             response.jobs.append(message)
         return response
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fixtures.meshes import eventually
 from tutti import errors
-from tutti.client import Client, task
+from tutti.client import Client, plan, step, task
 from tutti.v1 import job_pb2, orchestrator_pb2, task_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -61,6 +61,20 @@ async def test_a_task_that_keeps_failing_fails_its_job_with_the_reason(client: C
     assert job.state == job_pb2.JOB_STATE_FAILED
     assert (job.failure.reason, job.tasks[0].attempt) == ("ON_PURPOSE", 2)
     assert "failing on purpose" in job.failure.message
+
+
+async def test_a_plan_of_the_callers_own_runs_in_order_and_hands_results_on(client: Client) -> None:
+    steps = [
+        step("third", "test.echo", {"said": "${second.result.said}, and ${first.result.n}"}),
+        step("second", "test.echo", {"said": "again ${first.result.n}"}),
+        step("first", "test.echo", {"n": 1}),
+    ]
+    job = await client.wait(await client.submit(plan(steps)))
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED
+    assert [task.name for task in job.tasks] == ["first", "second", "third"]
+    assert dict(job.tasks[2].result) == {"said": "again 1, and 1"}
+    (listed,) = (await client.jobs(page_size=1)).jobs
+    assert [task.HasField("input") for task in listed.spec.plan.tasks] == [False] * 3
 
 
 async def test_an_attempt_that_takes_too_long_is_ended(client: Client) -> None:

@@ -65,6 +65,8 @@ def test_a_caller_is_told_how_long_to_wait() -> None:
         ("retry.initial_backoff", "retry.initialBackoffSeconds"),
         ("request_id", "Idempotency-Key"),
         ("requests[3].spec.task.kind", "kind"),
+        ("plan.tasks[3].worker_labels", "tasks[3].workerLabels"),
+        ("plan.tasks[3].input.my_field", "tasks[3].input.my_field"),
         ("options.time_signature", "options.time_signature"),
         ("spec.labels.my_label", "labels.my_label"),
         ("page_size", "pageSize"),

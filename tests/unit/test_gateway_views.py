@@ -61,6 +61,24 @@ def test_a_job_is_shown_in_plain_words() -> None:
     assert view["failure"] == {"reason": "TIMEOUT", "message": "took too long", "retryable": True}
 
 
+def test_a_job_of_a_plan_shows_what_was_asked_for() -> None:
+    job = job_pb2.Job(state=job_pb2.JOB_STATE_QUEUED)
+    task = job.spec.plan.tasks.add(name="b", kind="test.echo", needs=["a"], worker_labels={"zone": "c"})
+    task.input["x"] = 1
+    task.resources.gpus = 2
+    job.spec.plan.tasks.add(name="a", kind="test.echo")
+
+    view = orjson.loads(orjson.dumps(jobs.job_view(job)))
+
+    schemas.Job.model_validate(view)
+    assert [(each["name"], each["needs"], each["input"]) for each in view["plan"]] == [
+        ("b", ["a"], {"x": 1}),
+        ("a", [], {}),
+    ]
+    assert view["plan"][0]["resources"]["gpus"] == 2
+    assert "kind" not in view
+
+
 def test_progress_counts_each_task_and_says_what_runs() -> None:
     assert jobs.job_view(full_job())["progress"] == {"fraction": 0.5, "message": "rendering drums"}
 

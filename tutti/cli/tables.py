@@ -112,6 +112,8 @@ def what(spec: job_pb2.JobSpec) -> str:
     """What a job is about, in a line."""
     if spec.HasField("task"):
         return spec.task.kind
+    if spec.HasField("plan"):
+        return f"plan: {', '.join(task.name for task in spec.plan.tasks)}"
     length = f", {spec.music.duration.ToTimedelta().total_seconds():g} s" if spec.music.HasField("duration") else ""
     return f"{spec.music.model}: {spec.music.narrative}{length}"
 

@@ -410,7 +410,7 @@ class ListJobsResponse(_message.Message):
     """Where the next page starts; empty on the last one."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]:
-        """Newest first. Tasks come without results, to keep the page small."""
+        """Newest first. Tasks come without results, and plans without inputs, to keep the page small."""
 
     def __init__(
         self,

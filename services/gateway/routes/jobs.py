@@ -18,8 +18,8 @@ router = APIRouter(tags=["jobs"])
 async def submit(request: Request) -> Response:
     """Accept a job. Once this answers, the job is durable and will be driven to an end.
 
-    The body is a request for music (`narrative` …) or for one task (`kind` …). A repeated `Idempotency-Key` answers
-    the job of the first time. `Location` is where the job can be looked at.
+    The body is a request for music (`narrative` …), for one task (`kind` …) or for a graph of tasks (`tasks` …). A
+    repeated `Idempotency-Key` answers the job of the first time. `Location` is where the job can be looked at.
     """
     gateway = gateway_of(request)
     owner, idempotency_key = owner_of(request), idempotency_key_of(request)
