@@ -12,6 +12,7 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from google.protobuf import struct_pb2
 
@@ -56,6 +57,15 @@ class Driven:
 _NO_RESULT = struct_pb2.Struct()
 
 
+class _Pending(NamedTuple):
+    """A transition on its way into Redis."""
+
+    commit: Commit
+    driven: Driven
+    transition: Transition
+    receipt: "_Receipt | None"
+
+
 @dataclass(slots=True)
 class _Receipt:
     """How many commits of a batch of updates are still in flight; the batch is acknowledged when none is."""
@@ -74,7 +84,7 @@ class Driver:
         self._link = link(self)
         self._clock_ms = clock_ms
         self._driven: dict[str, Driven] = {}
-        self._commits: dict[int, Batcher[Commit, Committed]] = {}
+        self._commits: dict[int, Batcher[_Pending, None]] = {}
         self._receipts: deque[_Receipt] = deque()
         #: Jobs that somebody wants stopped, and that may be on their way into this replica's hands.
         self._wishes: OrderedDict[str, None] = OrderedDict()
@@ -191,19 +201,21 @@ class Driver:
         )
         if receipt is not None:
             receipt.left += 1
-        future = self._batcher(driven.partition).submit(commit)
-        future.add_done_callback(lambda done: self._committed(driven, transition, done, receipt))
+        self._batcher(driven.partition).put(_Pending(commit, driven, transition, receipt))
 
-    def _batcher(self, partition: int) -> Batcher[Commit, Committed]:
+    def _batcher(self, partition: int) -> Batcher[_Pending, None]:
         if partition not in self._commits:
 
-            async def flush(commits: list[Commit]) -> list[Committed]:
-                return await self._flush(partition, commits)
+            async def flush(pending: list[_Pending]) -> list[None]:
+                committed = await self._flush(partition, [each.commit for each in pending])
+                for each, how in zip(pending, committed, strict=True):
+                    self._committed(each, how)
+                return [None] * len(pending)
 
             self._commits[partition] = Batcher(flush, name=f"commit-{partition}")
         return self._commits[partition]
 
-    async def _flush(self, partition: int, commits: list[Commit]) -> list[Committed]:
+    async def _flush(self, partition: int, commits: Sequence[Commit]) -> list[Committed]:
         """Commit, however long Redis is away: what a worker reported must not be lost for want of a retry."""
         pauses = backoff.delays(0.05, 1.0)
         while True:
@@ -214,16 +226,8 @@ class Driver:
                 log.warning("commit waits for Redis", extra={"commits": len(commits), "error": error.message})
             await asyncio.sleep(next(pauses))
 
-    def _committed(
-        self,
-        driven: Driven,
-        transition: Transition,
-        done: "asyncio.Future[Committed]",
-        receipt: _Receipt | None,
-    ) -> None:
-        if done.cancelled():
-            return
-        committed = done.result()
+    def _committed(self, pending: _Pending, committed: Committed) -> None:
+        _, driven, transition, receipt = pending
         record = transition.job
         if committed.fenced:
             metrics.FENCED_COMMITS.inc()
