@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 TAIL_EVENTS = 1_000
 #: Events per read from Redis.
 PAGE = 500
+#: A job that this replica drives is quiet for so long, in seconds, before it is also listened for at other replicas.
+QUIET_SECONDS = 0.1
 
 
 class Tail:
@@ -70,8 +72,9 @@ class Tail:
 
 
 class WatchHub:
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobStore, *, replica: str = "") -> None:
         self._store = store
+        self._replica = replica
         self._tails: dict[str, Tail] = {}
         self._pubsub = store.blocking.pubsub()
         self._stopping = False
@@ -111,13 +114,14 @@ class WatchHub:
                     yield events
                     if _ends(events[-1]):
                         return
-                await self._listen_to(job_id, tail)
+                if look.driver != self._replica:
+                    await self._listen_to(job_id, tail)
                 if self._stopping:
                     raise errors.Unavailable("this replica is shutting down; watch again", reason="SHUTTING_DOWN")
                 news = tail.news
                 events = await self._next(job_id, tail, cursor, sequence)
                 if not events:
-                    await news.wait()
+                    await self._hear_of(job_id, tail, news)
 
     async def _next(self, job_id: str, tail: Tail, cursor: str, sequence: int) -> Sequence[job_pb2.Event]:
         events = tail.after(sequence) if sequence else None
@@ -190,6 +194,18 @@ class WatchHub:
                 if tail.subscribed:
                     with contextlib.suppress(errors.Unavailable), redis_client.translated():
                         await self._pubsub.unsubscribe(channel)
+
+    async def _hear_of(self, job_id: str, tail: Tail, news: asyncio.Event) -> None:
+        """Wait for news. What this replica records itself comes without a channel, and many jobs end before one would
+        be open; it is opened when nothing has come for a moment, for somebody else may drive the job by now. That makes
+        the job be looked at anew, so nothing is missed, only learned so much later."""
+        if not tail.subscribed:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_SECONDS):
+                    await news.wait()
+                    return
+            await self._listen_to(job_id, tail)
+        await news.wait()
 
     async def _listen_to(self, job_id: str, tail: Tail) -> None:
         """Hear of what other replicas record. Not done before a watcher has to wait: most look at what is over."""

@@ -67,6 +67,8 @@ class Look:
     owner: str
     state: int
     last_event_id: str
+    #: The replica that drives it; empty while none does.
+    driver: str
     events: list[job_pb2.Event]
 
 
@@ -269,13 +271,19 @@ class JobStore:
         first = f"({after}" if after else "-"
         with redis_client.translated():
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.hmget(keys.job(partition, job_id), ["owner", "state", "last_event_id"])
+            pipeline.hmget(keys.job(partition, job_id), ["owner", "state", "last_event_id", "driver"])
             pipeline.xrange(keys.events(partition, job_id), first, "+", count)
-            (owner, state, last), rows = await pipeline.execute()
+            (owner, state, last, driver), rows = await pipeline.execute()
         if owner is None:
             raise ids.no_such_job(job_id)
         events = [_event(job_id, cursor, fields) for cursor, fields in rows]
-        return Look(owner=owner.decode(), state=int(state), last_event_id=last.decode(), events=events)
+        return Look(
+            owner=owner.decode(),
+            state=int(state),
+            last_event_id=last.decode(),
+            driver=driver.decode() if driver else "",
+            events=events,
+        )
 
     async def cancel(self, job_id: str) -> str:
         """Record the wish; returns the driver, `-` while there is none, or nothing where the job is at rest."""
