@@ -100,7 +100,7 @@ class Batcher(Generic[T, R]):
             results = await self._flush([item for item, _ in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"{self._name} answered {len(results)} of {len(batch)} items")
-        except Exception as error:  # noqa: BLE001  the batch's callers decide what to do with it
+        except Exception as error:
             if any(future is None for _, future in batch):
                 log.exception("a batch failed that nobody waits for", extra={"batch": self._name})
             for _, future in batch:

@@ -51,6 +51,14 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         job_id = await self._intake.create(rpc.owner_of(context), request)
         return orchestrator_pb2.CreateJobResponse(job=await self._message(await self._store.get(job_id)))
 
+    async def RunJob(
+        self, request: orchestrator_pb2.RunJobRequest, context: Context
+    ) -> AsyncIterator[orchestrator_pb2.RunJobResponse]:
+        owner = rpc.owner_of(context)
+        job_id = await self._intake.create(owner, request.create)
+        async for events in self._hub.watch(job_id, "", owner=owner):
+            yield orchestrator_pb2.RunJobResponse(events=[await self._addressed(event) for event in events])
+
     async def CreateJobs(
         self, request: orchestrator_pb2.CreateJobsRequest, context: Context
     ) -> orchestrator_pb2.CreateJobsResponse:

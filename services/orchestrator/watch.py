@@ -101,11 +101,14 @@ class WatchHub:
         """Everything after the cursor, then what happens, until the job is at rest and all is said. With an owner, the
         job of any other is not found."""
         async with self._tail(job_id) as tail:
+            pokes = tail.pokes
             look = await self._store.look(job_id, after, PAGE)
             if owner and look.owner != owner:
                 raise ids.no_such_job(job_id)
             events: Sequence[job_pb2.Event] = look.events
             cursor, sequence = after, 0
+            if pokes == tail.pokes and not tail.events:
+                tail.append(events)
             if not events and look.state in JOB_AT_REST and _not_before(cursor, look.last_event_id):
                 return
             while True:

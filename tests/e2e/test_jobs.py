@@ -165,3 +165,20 @@ async def test_a_task_that_kills_its_worker_does_not_take_the_fleet_along(client
     await eventually(both_are_back, within=30)
     healthy = await client.wait(await client.submit(task("test.echo")))
     assert healthy.state == job_pb2.JOB_STATE_SUCCEEDED
+
+
+async def test_a_job_can_be_submitted_and_seen_to_its_end_in_one_call(client: Client) -> None:
+    spec = task("test.sleep", {"seconds": 0.2, "steps": 2})
+
+    seen = [event async for event in client.run(spec, request_id="run-once", owner="runner")]
+    again = [event async for event in client.run(spec, request_id="run-once", owner="runner")]
+
+    assert [event.sequence for event in seen] == list(range(1, len(seen) + 1))
+    assert seen[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
+    assert [event.event_id for event in again] == [event.event_id for event in seen]
+    assert len((await client.jobs(owner="runner")).jobs) == 1
+
+
+async def test_what_cannot_be_run_is_refused_before_it_is_watched(client: Client) -> None:
+    with pytest.raises(errors.InvalidInput, match="no worker serves"):
+        await anext(client.run(task("test.nonsense")))

@@ -46,6 +46,11 @@ class OrchestratorServiceStub:
                 request_serializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobRequest.SerializeToString,
                 response_deserializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobResponse.FromString,
                 _registered_method=True)
+        self.RunJob = channel.unary_stream(
+                '/tutti.v1.OrchestratorService/RunJob',
+                request_serializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.SerializeToString,
+                response_deserializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobResponse.FromString,
+                _registered_method=True)
         self.CreateJobs = channel.unary_unary(
                 '/tutti.v1.OrchestratorService/CreateJobs',
                 request_serializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobsRequest.SerializeToString,
@@ -127,6 +132,17 @@ class OrchestratorServiceServicer:
         ALREADY_EXISTS: the request_id stands for a different spec. Use a new one.
         RESOURCE_EXHAUSTED (OWNER_QUOTA): the owner has as many unfinished jobs as it may; the details say `limit` and
         `used`. Wait until some have ended, or ask for more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunJob(self, request, context):
+        """Accepts a job as CreateJob does and streams its events as WatchJob does: one call for those who wait for the outcome.
+        The first event comes as soon as the job is durable, and every event names it. The job does not depend on the stream; after a
+        break go on with WatchJob, or repeat this call with the same `request_id` to see the same job from its first event.
+
+        The codes are those of CreateJob and WatchJob.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -267,6 +283,11 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     request_deserializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobRequest.FromString,
                     response_serializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobResponse.SerializeToString,
             ),
+            'RunJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.RunJob,
+                    request_deserializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.FromString,
+                    response_serializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobResponse.SerializeToString,
+            ),
             'CreateJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateJobs,
                     request_deserializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobsRequest.FromString,
@@ -362,6 +383,33 @@ class OrchestratorService:
             '/tutti.v1.OrchestratorService/CreateJob',
             tutti_dot_v1_dot_orchestrator__pb2.CreateJobRequest.SerializeToString,
             tutti_dot_v1_dot_orchestrator__pb2.CreateJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tutti.v1.OrchestratorService/RunJob',
+            tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.SerializeToString,
+            tutti_dot_v1_dot_orchestrator__pb2.RunJobResponse.FromString,
             options,
             channel_credentials,
             insecure,
