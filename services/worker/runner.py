@@ -78,6 +78,7 @@ class Runner:
         self._idle = asyncio.Event()
         self._idle.set()
         metrics.SLOTS.set(slots)
+        metrics.RUNNING.set_function(lambda: len(self._attempts))
 
     def running(self) -> list[task_pb2.AttemptRef]:
         return [attempt.ref() for attempt in self._attempts.values()]
@@ -139,7 +140,6 @@ class Runner:
         attempt = Attempt(lease=lease, context=context)
         self._attempts[lease.lease_id] = attempt
         self._idle.clear()
-        metrics.RUNNING.set(len(self._attempts))
         attempt.task = asyncio.create_task(self._run(attempt), name=f"{order.job_id}/{order.task}/{order.attempt}")
 
     def _say(self, update: task_pb2.Update) -> None:
@@ -151,9 +151,9 @@ class Runner:
         order = attempt.lease.order
         self._say(self._started(attempt))
         began = time.monotonic()
-        with trace_context.entered(order.request_id, order.traceparent, job_id=order.job_id, task=order.task):
-            how = await self._outcome(attempt)
-            self._settle(attempt, how, time.monotonic() - began)
+        trace_context.enter(order.request_id, order.traceparent, job_id=order.job_id, task=order.task)
+        how = await self._outcome(attempt)
+        self._settle(attempt, how, time.monotonic() - began)
 
     def _started(self, attempt: Attempt) -> task_pb2.Update:
         return attempt.context.update(started=task_pb2.Update.Started(worker_id=self._worker_id))
@@ -209,9 +209,7 @@ class Runner:
             reason = how[outcome].reason if outcome == "failed" else ""
             details = {"kind": order.kind, "attempt": order.attempt, "outcome": outcome, "reason": reason}
             log.log(level, "attempt ended", extra={**details, "seconds": round(seconds, 3)})
-        metrics.RUNNING.set(len(self._attempts))
-        metrics.ENDED.labels(kind=order.kind, outcome=outcome).inc()
-        metrics.SECONDS.labels(kind=order.kind).observe(seconds)
+        metrics.ended(order.kind, outcome, seconds)
 
     def _stop(self, attempt: Attempt) -> None:
         if attempt.stopping:

@@ -189,7 +189,7 @@ async def test_what_was_only_put_in_goes_in_its_turn() -> None:
 
     sink.open.set()
 
-    assert await asyncio.gather(first, last) == [2, 6]
+    assert (await first, await last) == (2, 6)
     assert sink.batches == [[1], [2, 3]]
     await gathering.close()
 
