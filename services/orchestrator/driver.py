@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from google.protobuf import struct_pb2
 
-from services.orchestrator import ids, job, metrics
+from services.orchestrator import attempts, ids, job, metrics
 from services.orchestrator.handover import SchedulerLink
-from services.orchestrator.job import Effect, HandOver, JobRecord, Stop, TaskRecord, Transition
+from services.orchestrator.job_record import Effect, HandOver, JobRecord, Stop, TaskRecord, Transition
 from services.orchestrator.plan import resolved_input
 from services.orchestrator.store import records
 from services.orchestrator.store.jobs import Commit, Committed, JobStore, stream_number
@@ -49,12 +49,15 @@ class Driven:
     open: dict[str, tuple[int, bool]] = field(default_factory=dict)
     #: Attempts that the scheduler was asked to stop; asked again of each new leader.
     stopping: dict[str, task_pb2.AttemptRef] = field(default_factory=dict)
+    #: What waits for its time: the next attempt of a task, by its name, and the end of the job's own time.
     timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     #: A commit was refused; nothing more is to be written.
     fenced: bool = False
 
 
 _NO_RESULT = struct_pb2.Struct()
+#: Where the timer of the job itself is kept; no task has this name.
+_THE_JOB = ""
 
 
 class _Pending(NamedTuple):
@@ -102,9 +105,18 @@ class Driver:
     def job_ids(self) -> list[str]:
         return list(self._driven)
 
-    def take(self, record: JobRecord, *, epoch: int, entry: str, commits: int, effects: Iterable[Effect]) -> None:
-        """Begin to drive a job that this replica has just created or claimed. `commits` above 0, or an epoch above 1,
-        says that somebody drove it before: its attempts may be running."""
+    def take(
+        self,
+        record: JobRecord,
+        *,
+        epoch: int,
+        entry: str,
+        commits: int,
+        effects: Iterable[Effect],
+        driven_before: bool = False,
+    ) -> None:
+        """Begin to drive a job that this replica has just created or claimed. Of one that was driven before, attempts
+        may be running."""
         known = self._driven.get(record.job_id)
         if known is not None and known.epoch >= epoch:
             return
@@ -122,8 +134,11 @@ class Driver:
             log.debug("driving a job", extra={"epoch": epoch, **_named(record)})
         metrics.JOBS_DRIVEN.set(len(self._driven))
         for effect in effects:
-            self._carry_out(driven, effect, told=epoch > 1)
-        if record.cancel_requested or record.job_id in self._wishes:
+            self._carry_out(driven, effect, told=driven_before)
+        if record.deadline_ms and not record.expired:
+            self._expire_later(driven)
+        # A wish that is remembered may be older than the moment at which the job was run again; claims look at those.
+        if record.cancel_requested or (record.job_id in self._wishes and not record.retry_ms):
             self._record(driven, job.cancelled(_unwished(record), self._clock_ms()))
 
     def cancel(self, job_id: str) -> None:
@@ -198,10 +213,19 @@ class Driver:
             events=transition.events,
             stream=stream_number(record.spec.priority) if record.at_rest else 0,
             entry=driven.entry,
+            dead_ms=record.end_ms if record.state == job_pb2.JOB_STATE_FAILED else 0,
         )
         if receipt is not None:
             receipt.left += 1
         self._batcher(driven.partition).put(_Pending(commit, driven, transition, receipt))
+
+    def _expire_later(self, driven: Driven) -> None:
+        left_ms = driven.record.deadline_ms - self._clock_ms()
+        loop = asyncio.get_running_loop()
+        driven.timers[_THE_JOB] = loop.call_later(max(0.0, left_ms / 1000), self._expire, driven)
+
+    def _expire(self, driven: Driven) -> None:
+        self._record(driven, job.expired(driven.record, self._clock_ms()))
 
     def _batcher(self, partition: int) -> Batcher[_Pending, None]:
         if partition not in self._commits:
@@ -313,6 +337,7 @@ class Driver:
             resume_from=task.checkpoint,
             request_id=record.request_id,
             traceparent=record.traceparent,
+            suspect=attempts.is_suspect(record, task),
         )
 
     def _let_go(self, driven: Driven) -> None:
@@ -330,6 +355,8 @@ def _ended(record: JobRecord) -> None:
     metrics.JOBS_ENDED.labels(state=state).inc()
     metrics.JOB_SECONDS.observe(seconds / 1000)
     level = logging.INFO if record.state == job_pb2.JOB_STATE_FAILED else logging.DEBUG
+    if record.state == job_pb2.JOB_STATE_FAILED:
+        metrics.DEAD_LETTERS.labels(reason=attempts.reason_of_death(record)).inc()
     if log.isEnabledFor(level):
         reason = record.failure.reason if record.failure is not None else ""
         log.log(level, "job ended", extra={"state": state, "reason": reason, "ms": seconds, **_named(record)})

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 
 from services.orchestrator import ids
-from services.orchestrator.job import JOB_AT_REST
+from services.orchestrator.job_record import JOB_AT_REST
 from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import JobStore
 from tutti import backoff, errors, redis_client
@@ -115,7 +115,9 @@ class WatchHub:
                 if events:
                     cursor, sequence = events[-1].event_id, events[-1].sequence
                     yield events
-                    if _ends(events[-1]):
+                    # A job that was run again has come to rest before: only what was the end when this began, or
+                    # came later, is one.
+                    if _ends(events[-1]) and _not_before(cursor, look.last_event_id):
                         return
                 if look.driver != self._replica:
                     await self._listen_to(job_id, tail)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.orchestrator import job, watch
-from services.orchestrator.job import JobRecord
+from services.orchestrator.job_record import JobRecord
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.watch import WatchHub
 from tests.builders import NOW_MS, logged, started, succeeded

@@ -214,10 +214,31 @@ class CreateJobsResponse(_message.Message):
 
         DESCRIPTOR: _descriptor.Descriptor
 
+        @_typing.final
+        class DetailsEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: _builtins.str
+            def __init__(
+                self,
+                *,
+                key: _builtins.str | None = ...,
+                value: _builtins.str | None = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
         CODE_FIELD_NUMBER: _builtins.int
         REASON_FIELD_NUMBER: _builtins.int
         MESSAGE_FIELD_NUMBER: _builtins.int
         FIELD_FIELD_NUMBER: _builtins.int
+        DETAILS_FIELD_NUMBER: _builtins.int
         code: _builtins.int
         """The canonical status code, such as 3 for INVALID_ARGUMENT."""
         reason: _builtins.str
@@ -226,6 +247,10 @@ class CreateJobsResponse(_message.Message):
         """What is wrong, and what to do."""
         field: _builtins.str
         """The field that is wrong."""
+        @_builtins.property
+        def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+            """ErrorInfo's metadata, such as `limit` and `used` of a quota."""
+
         def __init__(
             self,
             *,
@@ -233,10 +258,11 @@ class CreateJobsResponse(_message.Message):
             reason: _builtins.str | None = ...,
             message: _builtins.str | None = ...,
             field: _builtins.str | None = ...,
+            details: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "message", b"message", "reason", b"reason"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "details", b"details", "field", b"field", "message", b"message", "reason", b"reason"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -792,7 +818,7 @@ class ListDeadJobsResponse(_message.Message):
     """Where the next page starts; empty on the last one."""
     @_builtins.property
     def dead_jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadJob]:
-        """Newest first."""
+        """Newest first. Tasks come without results, and plans without inputs, to keep the page small."""
 
     def __init__(
         self,

@@ -254,12 +254,13 @@ class OrchestratorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDeadJobs(self, request, context):
-        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
-        can be run again, or none is: the ids are checked first.
+        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted; a task whose input
+        was edited begins without its checkpoint. Either all of them can be run again, or none is: the ids are checked
+        first. A job that runs again already, with that input, is returned as it is, so the call may be repeated.
 
         INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
         NOT_FOUND: as for GetJob; the message names the first such id.
-        FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
+        FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter: it has not failed, or was discarded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -106,12 +106,13 @@ class OrchestratorServiceStub:
       INVALID_ARGUMENT: a bad page size, token or reason.
     """
     ReplayDeadJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ReplayDeadJobsRequest, _orchestrator_pb2.ReplayDeadJobsResponse]
-    """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
-    can be run again, or none is: the ids are checked first.
+    """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted; a task whose input
+    was edited begins without its checkpoint. Either all of them can be run again, or none is: the ids are checked
+    first. A job that runs again already, with that input, is returned as it is, so the call may be repeated.
 
       INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
       NOT_FOUND: as for GetJob; the message names the first such id.
-      FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
+      FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter: it has not failed, or was discarded.
     """
     DiscardDeadJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.DiscardDeadJobsRequest, _orchestrator_pb2.DiscardDeadJobsResponse]
     """Takes jobs off the list of dead letters. Each can still be read, as the failed job that it is, until the retention
@@ -290,12 +291,13 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.ReplayDeadJobsRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.ReplayDeadJobsRequest, _abc.Awaitable[_orchestrator_pb2.ReplayDeadJobsResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.ReplayDeadJobsResponse]:
-        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
-        can be run again, or none is: the ids are checked first.
+        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted; a task whose input
+        was edited begins without its checkpoint. Either all of them can be run again, or none is: the ids are checked
+        first. A job that runs again already, with that input, is returned as it is, so the call may be repeated.
 
           INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
           NOT_FOUND: as for GetJob; the message names the first such id.
-          FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
+          FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter: it has not failed, or was discarded.
         """
 
     @_abc_1.abstractmethod

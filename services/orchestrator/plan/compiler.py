@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from google.protobuf import duration_pb2
 
-from services.orchestrator.job import retry_of
+from services.orchestrator.job_record import retry_of
 from services.orchestrator.plan.graph import compile_plan
 from services.orchestrator.plan.kinds import Kinds
 from services.orchestrator.plan.music import compile_music
@@ -15,7 +15,7 @@ from tutti.v1 import job_pb2, task_pb2
 MOST_LABELS, LONGEST_LABEL = 32, 128
 MOST_ATTEMPTS = 100
 LONGEST_BACKOFF_SECONDS = 3600.0
-LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600.0
+LONGEST_ATTEMPT_DAYS, LONGEST_JOB_DAYS = 7, 30
 
 
 def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
@@ -35,11 +35,10 @@ def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
     _check_labels(spec)
     if spec.priority not in task_pb2.Priority.values():
         raise errors.InvalidInput(f"priority: {spec.priority} is none; use LOW, NORMAL or HIGH", field="priority")
-    if spec.HasField("attempt_timeout") and not 0 < _seconds(spec.attempt_timeout) <= LONGEST_ATTEMPT_SECONDS:
-        raise errors.InvalidInput(
-            f"attempt_timeout: {_seconds(spec.attempt_timeout):g} s; it must be longer than 0 s and at most 7 days",
-            field="attempt_timeout",
-        )
+    if spec.HasField("attempt_timeout"):
+        _check_timeout("attempt_timeout", spec.attempt_timeout, LONGEST_ATTEMPT_DAYS)
+    if spec.HasField("job_timeout"):
+        _check_timeout("job_timeout", spec.job_timeout, LONGEST_JOB_DAYS)
     _check_retry(spec)
     return plan
 
@@ -67,6 +66,14 @@ def _check_labels(spec: job_pb2.JobSpec) -> None:
             raise errors.InvalidInput(
                 f"labels: key and value of {key[:32]!r} must be 1 to {LONGEST_LABEL} characters long", field="labels"
             )
+
+
+def _check_timeout(field: str, given: duration_pb2.Duration, most_days: int) -> None:
+    # A job's time is counted in milliseconds.
+    if not 0.001 <= _seconds(given) <= most_days * 24 * 3600:
+        raise errors.InvalidInput(
+            f"{field}: {_seconds(given):g} s; it must be at least 1 ms and at most {most_days} days", field=field
+        )
 
 
 def _seconds(duration: duration_pb2.Duration) -> float:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from google.protobuf import struct_pb2
+
 from services.orchestrator.plan.inputs import referred_tasks
 from services.orchestrator.plan.kinds import Kinds
 from services.orchestrator.plan.single import check_task
@@ -31,6 +33,17 @@ def compile_plan(given: job_pb2.Plan, kinds: Kinds) -> job_pb2.Plan:
     places = {task.name: place for place, task in enumerate(given.tasks)}
     tasks = {task.name: _checked(task, place, places, kinds) for place, task in enumerate(given.tasks)}
     return job_pb2.Plan(tasks=[tasks[name] for name in _in_order({name: task.needs for name, task in tasks.items()})])
+
+
+def check_edited(spec: job_pb2.JobSpec, plan: job_pb2.Plan, name: str, input: struct_pb2.Struct, kinds: Kinds) -> None:
+    """Raises InvalidInput unless a task of a plan that has run before can run with another input."""
+    planned = next(task for task in plan.tasks if task.name == name)
+    # A single task has nothing to refer to: what looks like a reference is text.
+    referred = [] if spec.HasField("task") else referred_tasks(input)
+    for needed in referred:
+        if needed not in planned.needs:
+            raise errors.InvalidInput(f"input: {name!r} does not need a task {needed!r}", field="input")
+    check_task(job_pb2.PlannedTask(kind=planned.kind, input=input), kinds, resolved=not referred)
 
 
 def _check_names(given: job_pb2.Plan) -> None:
