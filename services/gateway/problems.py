@@ -65,6 +65,7 @@ _CONTRACT_PREFIX = re.compile(r"^(?:requests\[\d+\]\.)?(?:spec\.)?(?:music\.|tas
 _REST_NAMES = {
     "after": "Last-Event-ID",
     "attempt_timeout": "timeoutSeconds",
+    "job_timeout": "jobTimeoutSeconds",
     "initial_backoff": "initialBackoffSeconds",
     "max_backoff": "maxBackoffSeconds",
     "request_id": "Idempotency-Key",

@@ -7,7 +7,7 @@ Whether a model, a kind or an option exists is the orchestrator's to say.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
@@ -33,6 +33,7 @@ _STATES = {
     if value != job_pb2.JOB_STATE_UNSPECIFIED
 }
 
+T = TypeVar("T")
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST, allow_inf_nan=False)]
 
 
@@ -60,6 +61,9 @@ class _Submission(_Strict):
     priority: Literal["high", "normal", "low"] | None = Field(None, description="`normal` unless given.")
     retry: Retry | None = None
     timeout_seconds: Seconds | None = Field(None, description="How long one attempt at a task may run.")
+    job_timeout_seconds: Seconds | None = Field(
+        None, description="How long the whole job may take from its acceptance, waiting and retries included."
+    )
 
 
 class MusicSubmission(_Submission):
@@ -122,12 +126,39 @@ Submission = Annotated[
 SUBMISSION: TypeAdapter[AnySubmission] = TypeAdapter(Submission)
 
 
-class JobsQuery(BaseModel):
-    """Which jobs to list."""
+class Replay(_Strict):
+    """Run dead letters again."""
 
+    job_ids: list[str] = Field(description="1 to 200 of them.")
+    input: dict[str, Any] | None = Field(None, description="A new input for the failed task; only with a single job.")
+
+
+class Discard(_Strict):
+    """Take jobs off the list of dead letters."""
+
+    job_ids: list[str] = Field(description="1 to 200 of them.")
+
+
+REPLAY: TypeAdapter[Replay] = TypeAdapter(Replay)
+DISCARD: TypeAdapter[Discard] = TypeAdapter(Discard)
+
+
+class _Query(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, validate_by_alias=True
     )
+
+
+class DeadQuery(_Query):
+    """Which dead letters to list."""
+
+    reason: Literal["FAILED", "TIMEOUT", "POISON"] | None = Field(None, description="Only those that died of this.")
+    page_size: int = Field(50, ge=1, le=200, description="Dead letters on a page.")
+    page_token: str = Field("", description="`nextPageToken` of the page before.")
+
+
+class JobsQuery(_Query):
+    """Which jobs to list."""
 
     state: list[Annotated[str, Field(examples=["RUNNING"])]] = Field([], description="In one of these states.")
     label: list[str] = Field([], description="Carrying each of these labels, written `key:value`.")
@@ -147,15 +178,25 @@ class JobsQuery(BaseModel):
 
 
 async def submission(request: Request) -> AnySubmission:
+    return parse(await json_body(request))
+
+
+async def json_body(request: Request) -> bytes:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, with Content-Type: application/json.")
-    return parse(await request.body())
+    return await request.body()
 
 
 def parse(body: bytes) -> AnySubmission:
+    # The first part of a place names the branch of the union, which no caller wrote.
+    return validated(SUBMISSION, body, skip=1)
+
+
+def validated(shape: TypeAdapter[T], body: bytes, *, skip: int = 0) -> T:
+    """A JSON body as its shape says; `skip` parts of the places that are wrong are not the caller's."""
     try:
-        return SUBMISSION.validate_python(orjson.loads(body))
+        return shape.validate_python(orjson.loads(body))
     except orjson.JSONDecodeError as error:
         raise errors.InvalidInput(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
@@ -163,7 +204,7 @@ def parse(body: bytes) -> AnySubmission:
             details={"line": str(error.lineno), "column": str(error.colno)},
         ) from error
     except ValidationError as error:
-        raise _refusal(error) from error
+        raise _refusal(error, skip) from error
 
 
 def spec(submission: AnySubmission) -> job_pb2.JobSpec:
@@ -182,6 +223,8 @@ def spec(submission: AnySubmission) -> job_pb2.JobSpec:
         _fill_retry(result.retry, submission.retry)
     if submission.timeout_seconds is not None:
         _set_seconds(result.attempt_timeout, submission.timeout_seconds)
+    if submission.job_timeout_seconds is not None:
+        _set_seconds(result.job_timeout, submission.job_timeout_seconds)
     return result
 
 
@@ -215,10 +258,9 @@ def _set_seconds(duration: Any, seconds: float) -> None:
     duration.seconds, duration.nanos = divmod(round(seconds * 1e9), 1_000_000_000)
 
 
-def _refusal(error: ValidationError) -> errors.InvalidInput:
+def _refusal(error: ValidationError, skip: int) -> errors.InvalidInput:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    # The first part names the branch of the union, which no caller wrote.
-    found = [(_path(each["loc"][1:]), each) for each in problems[:10]]
+    found = [(_path(each["loc"][skip:]), each) for each in problems[:10]]
     text = "; ".join(complaint(field, each) for field, each in found)
     return errors.InvalidInput(text[:1000], field=found[0][0][:200])
 

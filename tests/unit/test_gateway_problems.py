@@ -62,6 +62,8 @@ def test_a_caller_is_told_how_long_to_wait() -> None:
         ("spec.music.duration", "duration"),
         ("spec.retry.max_attempts", "retry.maxAttempts"),
         ("spec.attempt_timeout", "timeoutSeconds"),
+        ("job_timeout", "jobTimeoutSeconds"),
+        ("job_ids", "jobIds"),
         ("retry.initial_backoff", "retry.initialBackoffSeconds"),
         ("request_id", "Idempotency-Key"),
         ("requests[3].spec.task.kind", "kind"),

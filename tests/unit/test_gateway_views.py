@@ -39,6 +39,9 @@ def full_job() -> job_pb2.Job:
     render.result["path"] = "x"
     render.failure.CopyFrom(FAILURE)
     render.checkpoint.note["section"] = 3
+    render.first_attempt = 2
+    render.past_attempts.add(attempt=1, worker_id="w1", failure=FAILURE).end_time.FromJsonString("2026-01-02T03:04:06Z")
+    job.spec.job_timeout.FromMilliseconds(1500)
     return job
 
 
@@ -56,6 +59,16 @@ def test_a_job_is_shown_in_plain_words() -> None:
     assert view["startTime"] is None
     assert [task["status"] for task in view["tasks"]] == ["SUCCEEDED", "RUNNING", "WAITING"]
     assert view["tasks"][1]["checkpoint"]["note"] == {"section": 3}
+    assert view["tasks"][1]["pastAttempts"] == [
+        {
+            "attempt": 1,
+            "workerId": "w1",
+            "startTime": None,
+            "endTime": "2026-01-02T03:04:06.000Z",
+            "failure": view["failure"],
+        }
+    ]
+    assert view["jobTimeoutSeconds"] == 1.5
     assert view["artifacts"][0]["size"] == 2**40
     assert "key" not in view["artifacts"][0]
     assert view["failure"] == {"reason": "TIMEOUT", "message": "took too long", "retryable": True}

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -41,6 +42,10 @@ def submit(
         str, typer.Option("--request-id", help="Submitting again under it returns the same job.", show_default=False)
     ] = "",
     attempts: Annotated[int, typer.Option("--attempts", min=0, help="How often to try each task; 0: the default.")] = 0,
+    job_timeout: Annotated[
+        float | None,
+        typer.Option("--job-timeout", min=0.001, help="Seconds that the whole job may take.", show_default=False),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the job to its end.")] = False,
     save: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Follow it and download what it made into DIR.")
@@ -55,6 +60,8 @@ def submit(
     spec.priority = _priority(priority)
     if attempts:
         spec.retry.max_attempts = attempts
+    if job_timeout is not None:
+        spec.job_timeout.FromTimedelta(timedelta(seconds=job_timeout))
     spec.labels.update(inputs.labels(label or []))
 
     async def main() -> int:

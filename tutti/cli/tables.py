@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tutti import structs
 from tutti.cli import words
-from tutti.v1 import job_pb2, scheduler_pb2, task_pb2
+from tutti.v1 import job_pb2, orchestrator_pb2, scheduler_pb2, task_pb2
 
 
 def _table(*headings: str, last: str) -> Table:
@@ -43,6 +43,8 @@ def job(shown: job_pb2.Job, now: float) -> RenderableType:
     for name, value in _facts(shown, now):
         facts.add_row(name, value)
     parts: list[RenderableType] = [facts, Text(), _tasks(shown, now)]
+    if any(task.past_attempts for task in shown.tasks):
+        parts += [Text(), _past(shown, now)]
     if shown.artifacts:
         parts += [Text(), _artifacts(shown)]
     return Group(*parts)
@@ -90,6 +92,37 @@ def _artifacts(shown: job_pb2.Job) -> Table:
     table = _table("artifact", "type", "size", last="of")
     for artifact in shown.artifacts:
         table.add_row(Text(artifact.name), artifact.type, words.size(artifact.size), Text(artifact.task))
+    return table
+
+
+def _past(shown: job_pb2.Job, now: float) -> Table:
+    """Every attempt that did not succeed, task by task."""
+    table = _table("task", "try", "worker", "ended", "took", "why", last="")
+    for task in shown.tasks:
+        for attempt in task.past_attempts:
+            table.add_row(
+                Text(task.name),
+                str(attempt.attempt),
+                Text(attempt.worker_id),
+                words.age(attempt.end_time, now),
+                words.between(attempt.start_time, attempt.end_time),
+                Text(attempt.failure.reason),
+                Text(attempt.failure.message, style="dim"),
+            )
+    return table
+
+
+def dead(listed: Sequence[orchestrator_pb2.DeadJob], now: float) -> RenderableType:
+    table = _table("job", "reason", "died", "what", last="failure")
+    for letter in listed:
+        failure = letter.job.failure
+        table.add_row(
+            letter.job.job_id,
+            Text(letter.reason, style="red"),
+            words.age(letter.dead_time, now),
+            Text(what(letter.job.spec)[:60]),
+            Text(f"{failure.reason}: {failure.message}", style="dim"),
+        )
     return table
 
 

@@ -12,6 +12,7 @@ import grpc
 
 from tutti import backoff, errors, rpc
 from tutti.batching import Batcher
+from tutti.client.dead import DeadLetters
 from tutti.telemetry import context as trace_context
 from tutti.v1 import job_pb2, orchestrator_pb2, orchestrator_pb2_grpc, scheduler_pb2, scheduler_pb2_grpc
 
@@ -30,7 +31,7 @@ A = TypeVar("A")
 _CreateBatcher = Batcher[orchestrator_pb2.CreateJobRequest, orchestrator_pb2.CreateJobsResponse.Result]
 
 
-class Client:
+class Client(DeadLetters):
     """One connection to the mesh. Safe to use from many asyncio tasks at once."""
 
     def __init__(
@@ -168,9 +169,13 @@ class Client:
 
     async def wait(self, job_id: str, *, owner: str = "") -> job_pb2.Job:
         """Return the job once it has come to rest."""
-        async for _ in self.watch_batches(job_id, owner=owner):
-            pass
-        return await self.get(job_id, owner=owner)
+        cursor = ""
+        while True:
+            async for events in self.watch_batches(job_id, after=cursor, owner=owner):
+                cursor = events[-1].event_id
+            job = await self.get(job_id, owner=owner)
+            if job.state in RESTING:
+                return job  # else somebody has run it again in the meantime
 
     async def workers(self) -> Sequence[scheduler_pb2.Worker]:
         """The fleet, as the scheduler's leader sees it."""
@@ -243,4 +248,6 @@ def _accepted(result: orchestrator_pb2.CreateJobsResponse.Result) -> str:
     if not result.HasField("refusal"):
         return result.job_id
     refusal = result.refusal
-    raise rpc.error_for(refusal.code, refusal.message, reason=refusal.reason, field=refusal.field)
+    raise rpc.error_for(
+        refusal.code, refusal.message, reason=refusal.reason, field=refusal.field, details=dict(refusal.details)
+    )
