@@ -157,7 +157,7 @@ async def test_a_task_that_kills_its_worker_does_not_take_the_fleet_along(client
     spec = task("test.crash")
     spec.retry.max_attempts = 2
     job = await asyncio.wait_for(client.wait(await client.submit(spec)), 30)
-    assert (job.state, job.failure.reason) == (job_pb2.JOB_STATE_FAILED, "WORKER_LOST")
+    assert (job.state, job.failure.reason) == (job_pb2.JOB_STATE_FAILED, "POISON")
 
     async def both_are_back() -> bool:
         return len(await client.workers()) == 2

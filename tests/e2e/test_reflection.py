@@ -114,7 +114,7 @@ async def test_a_worker_says_what_it_is(mesh: Mesh) -> None:
 
 
 async def test_what_is_declared_but_not_built_says_so(mesh: Mesh) -> None:
-    unbuilt = {
+    unbuilt: dict[str, dict[str, str]] = {
         "WatchJobs": {},
     }
     with Reflected(mesh.endpoints.orchestrators[0].address) as server:
