@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf import duration_pb2
 
-from services.orchestrator.job_record import JobRecord, TaskRecord, retry_of
+from services.orchestrator.job_record import JobRecord, new_task, retry_of
 from tutti import structs
 from tutti.v1 import artifact_pb2, job_pb2, scheduler_pb2, task_pb2
 
@@ -66,7 +66,7 @@ def job_record(
         owner=owner,
         spec=spec,
         plan=plan,
-        tasks={name: TaskRecord(name=name, kind="test.echo", needs=tuple(needs)) for name, needs in graph.items()},
+        tasks={planned.name: new_task(planned) for planned in plan.tasks},
         retry=retry_of(spec),
         request_id="req-1",
         traceparent="",

@@ -91,6 +91,7 @@ class Driver:
         self._receipts: deque[_Receipt] = deque()
         #: Jobs that somebody wants stopped, and that may be on their way into this replica's hands.
         self._wishes: OrderedDict[str, None] = OrderedDict()
+        metrics.JOBS_DRIVEN.set_function(lambda: len(self._driven))
 
     @property
     def link(self) -> SchedulerLink:
@@ -132,7 +133,6 @@ class Driver:
         self._driven[record.job_id] = driven
         if log.isEnabledFor(logging.DEBUG):
             log.debug("driving a job", extra={"epoch": epoch, **_named(record)})
-        metrics.JOBS_DRIVEN.set(len(self._driven))
         for effect in effects:
             self._carry_out(driven, effect, told=driven_before)
         if record.deadline_ms and not record.expired:
@@ -259,10 +259,8 @@ class Driver:
                 log.warning("another replica drives the job", extra={"epoch": driven.epoch, **_named(record)})
             self._let_go(driven)
         else:
-            if committed.events:
+            if self._hub.watches(record.job_id):
                 self._hub.publish(record.job_id, committed.events)
-            else:
-                self._hub.poke(record.job_id)
             for effect in transition.effects:
                 self._carry_out(driven, effect, told=False)
             if record.at_rest:
@@ -346,13 +344,12 @@ class Driver:
             timer.cancel()
         if self._driven.get(driven.record.job_id) is driven:
             del self._driven[driven.record.job_id]
-        metrics.JOBS_DRIVEN.set(len(self._driven))
 
 
 def _ended(record: JobRecord) -> None:
     """Count, trace and log a job that came to rest. Only what went wrong is worth a line at INFO: the path is hot."""
     state, seconds = job_pb2.JobState.Name(record.state).removeprefix("JOB_STATE_"), record.end_ms - record.create_ms
-    metrics.JOBS_ENDED.labels(state=state).inc()
+    metrics.jobs_ended(state).inc()
     metrics.JOB_SECONDS.observe(seconds / 1000)
     level = logging.INFO if record.state == job_pb2.JOB_STATE_FAILED else logging.DEBUG
     if record.state == job_pb2.JOB_STATE_FAILED:

@@ -4,12 +4,12 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.orchestrator import ids, job, metrics
 from services.orchestrator.claims import Claims
 from services.orchestrator.driver import Driver
-from services.orchestrator.job_record import JobRecord, TaskRecord, Transition, retry_of
+from services.orchestrator.job_record import JobRecord, Transition, new_task, retry_of
 from services.orchestrator.plan import compile_spec, kinds_of
 from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.quota import Quota
@@ -29,8 +29,7 @@ LONGEST_OWNER = 128
 _Answer = str | errors.TuttiError
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Entering:
+class _Entering(NamedTuple):
     new: NewJob
     transition: Transition
 
@@ -104,10 +103,7 @@ class Intake:
             owner=owner,
             spec=spec,
             plan=plan,
-            tasks={
-                planned.name: TaskRecord(name=planned.name, kind=planned.kind, needs=tuple(planned.needs))
-                for planned in plan.tasks
-            },
+            tasks={planned.name: new_task(planned) for planned in plan.tasks},
             retry=retry_of(spec),
             request_id=trace_context.accepted_request_id(x_request_id) if x_request_id else journey.request_id,
             traceparent=trace_context.accepted_traceparent(traceparent) if traceparent else journey.traceparent,
@@ -143,6 +139,7 @@ class Intake:
             # Redis may have accepted, and given this replica entries that it does not know it holds.
             self._claims.look_again()
             raise
+        metrics.JOBS_CREATED.inc(answers.count("created"))
         self._begin(partition, batch, claimed)
         return [
             self._quota.refusal(limits[new.record.owner], int(answer.removeprefix(FULL)))
@@ -169,7 +166,6 @@ class Intake:
 
 def _settled(request: orchestrator_pb2.CreateJobRequest, job_id: str, answer: _Answer) -> _Answer:
     if answer == "created":
-        metrics.JOBS_CREATED.inc()
         return job_id
     if answer == "conflict":
         answer = errors.Conflict(

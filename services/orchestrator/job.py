@@ -10,10 +10,10 @@ here by the ten thousand a second, and the machine only reads the ones and build
               ▲─────────────────────────────────┴───────┘ run again
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from google.protobuf import struct_pb2, timestamp_pb2
+from google.protobuf import struct_pb2
 
 from services.orchestrator import attempts
 from services.orchestrator.job_record import (
@@ -30,7 +30,6 @@ from services.orchestrator.job_record import (
     TaskRecord,
     Transition,
 )
-from tutti.clock import timestamp
 from tutti.v1 import artifact_pb2, job_pb2, task_pb2
 
 
@@ -40,7 +39,6 @@ class Draft:
 
     job: JobRecord
     now_ms: int
-    time: timestamp_pb2.Timestamp
     events: list[job_pb2.Event] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     changed: dict[str, TaskRecord] = field(default_factory=dict)
@@ -48,12 +46,12 @@ class Draft:
 
     @classmethod
     def of(cls, job: JobRecord, now_ms: int) -> "Draft":
-        return cls(job=job, now_ms=now_ms, time=timestamp(now_ms))
+        return cls(job, now_ms)
 
     def task(self, name: str) -> TaskRecord:
         return self.changed.get(name) or self.job.tasks[name]
 
-    def tasks(self) -> Iterable[TaskRecord]:
+    def tasks(self) -> list[TaskRecord]:
         return [self.changed.get(name, task) for name, task in self.job.tasks.items()]
 
     def move_task(
@@ -66,11 +64,7 @@ class Draft:
         """Record a task in its new state, with the event that says so."""
         self.changed[task.name] = task
         moved = job_pb2.Event.TaskMoved(state=task.state, worker_id=task.worker_id, failure=failure, result=result)
-        self.events.append(
-            job_pb2.Event(
-                job_id=self.job.job_id, time=self.time, task=task.name, attempt=task.attempt, task_moved=moved
-            )
-        )
+        self.events.append(job_pb2.Event(task=task.name, attempt=task.attempt, task_moved=moved))
 
     def move_job(self, state: job_pb2.JobState.ValueType, failure: task_pb2.Failure | None = None) -> None:
         self.job = self.job._replace(
@@ -80,7 +74,7 @@ class Draft:
             end_ms=self.now_ms if state in JOB_AT_REST else 0,
         )
         moved = job_pb2.Event.JobMoved(state=state, failure=failure)
-        self.events.append(job_pb2.Event(job_id=self.job.job_id, time=self.time, job_moved=moved))
+        self.events.append(job_pb2.Event(job_moved=moved))
 
     def finish(self) -> Transition:
         job = self.job
@@ -96,14 +90,9 @@ class Draft:
 
 
 def created(job: JobRecord) -> Transition:
-    """The first event, and the tasks that need nothing made ready for their first attempt."""
-    draft = Draft.of(job, job.create_ms)
-    draft.move_job(job.state)
-    for task in job.tasks.values():
-        if not task.needs:
-            draft.changed[task.name] = task._replace(state=READY, attempt=1)
-            draft.effects.append(HandOver(task=task.name))
-    return draft.finish()
+    """The first event, and the tasks that are ready handed over."""
+    event = job_pb2.Event(job_moved=job_pb2.Event.JobMoved(state=job.state))
+    return Transition(job, (event,), tuple(HandOver(task.name) for task in job.tasks.values() if task.state == READY))
 
 
 def resumed(job: JobRecord) -> tuple[Effect, ...]:
@@ -184,7 +173,7 @@ def _apply_one(draft: Draft, update: task_pb2.Update) -> None:
 
 def outranks(lease_id: str, other: str) -> bool:
     """Whether a lease is younger than another."""
-    return lease_id != other and lease_order(lease_id) > lease_order(other)
+    return bool(lease_id) and lease_id != other and lease_order(lease_id) > lease_order(other)
 
 
 def lease_order(lease_id: str) -> tuple[int, int]:
@@ -217,7 +206,7 @@ def _started(draft: Draft, task: TaskRecord, update: task_pb2.Update) -> None:
 
 
 def _reported(draft: Draft, task: TaskRecord, update: task_pb2.Update, what: str) -> None:
-    event = job_pb2.Event(job_id=draft.job.job_id, time=draft.time, task=task.name, attempt=task.attempt)
+    event = job_pb2.Event(task=task.name, attempt=task.attempt)
     match what:
         case "progress":
             event.progress.CopyFrom(update.progress)
@@ -311,21 +300,20 @@ def _stop_everything(draft: Draft, waiting_become: task_pb2.TaskState.ValueType)
 
 
 def _failing(draft: Draft) -> bool:
-    return draft.job.expired or any(task.state == task_pb2.TASK_STATE_FAILED for task in draft.tasks())
+    return draft.job.expired or task_pb2.TASK_STATE_FAILED in [task.state for task in draft.tasks()]
 
 
 def _settle_job(draft: Draft) -> None:
     """End the job if every task is at rest."""
-    tasks = draft.tasks()
-    if not all(task.at_rest for task in tasks):
+    states = {task.state for task in draft.tasks()}
+    if not states <= TASK_AT_REST:
         return
-    states = {task.state for task in tasks}
     if states == {task_pb2.TASK_STATE_SUCCEEDED}:
         draft.move_job(job_pb2.JOB_STATE_SUCCEEDED)
     elif draft.job.expired:
         draft.move_job(job_pb2.JOB_STATE_FAILED, _took_too_long(draft.job))
     elif task_pb2.TASK_STATE_FAILED in states:
-        culprit = next(task for task in tasks if task.state == task_pb2.TASK_STATE_FAILED)
+        culprit = next(task for task in draft.tasks() if task.state == task_pb2.TASK_STATE_FAILED)
         draft.move_job(job_pb2.JOB_STATE_FAILED, culprit.failure)
     else:
         draft.move_job(job_pb2.JOB_STATE_CANCELLED)

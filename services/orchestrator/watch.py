@@ -83,10 +83,13 @@ class WatchHub:
     def watched_jobs(self) -> int:
         return len(self._tails)
 
+    def watches(self, job_id: str) -> bool:
+        return job_id in self._tails
+
     def publish(self, job_id: str, events: Sequence[job_pb2.Event]) -> None:
-        """Hand over what this replica has just recorded."""
+        """Hand over what this replica has just recorded; nothing, where only that something was is known."""
         tail = self._tails.get(job_id)
-        if tail is not None and not tail.append(events):
+        if tail is not None and not (events and tail.append(events)):
             self.poke(job_id)
 
     def poke(self, job_id: str) -> None:

@@ -12,6 +12,7 @@ from services.orchestrator.plan.single import check_task
 from tutti import errors
 from tutti.v1 import job_pb2, task_pb2
 
+_PRIORITIES = frozenset(task_pb2.Priority.values())
 MOST_LABELS, LONGEST_LABEL = 32, 128
 MOST_ATTEMPTS = 100
 LONGEST_BACKOFF_SECONDS = 3600.0
@@ -33,7 +34,7 @@ def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
                 field="work",
             )
     _check_labels(spec)
-    if spec.priority not in task_pb2.Priority.values():
+    if spec.priority not in _PRIORITIES:
         raise errors.InvalidInput(f"priority: {spec.priority} is none; use LOW, NORMAL or HIGH", field="priority")
     if spec.HasField("attempt_timeout"):
         _check_timeout("attempt_timeout", spec.attempt_timeout, LONGEST_ATTEMPT_DAYS)
@@ -50,12 +51,13 @@ def kinds_of(spec: job_pb2.JobSpec) -> Sequence[str]:
 
 def _compile_task(request: job_pb2.TaskRequest, kinds: Kinds) -> job_pb2.Plan:
     check_task(request, kinds)
-    planned = job_pb2.PlannedTask(name="main", kind=request.kind, input=request.input)
+    plan = job_pb2.Plan()
+    planned = plan.tasks.add(name="main", kind=request.kind, input=request.input)
     if request.HasField("resources"):
         planned.resources.CopyFrom(request.resources)
     if request.worker_labels:
         planned.worker_labels.update(request.worker_labels)
-    return job_pb2.Plan(tasks=[planned])
+    return plan
 
 
 def _check_labels(spec: job_pb2.JobSpec) -> None:

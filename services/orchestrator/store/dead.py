@@ -86,7 +86,7 @@ class DeadLetters:
                 ],
                 args=[job.job_id, job.owner, seen.revision, len(fields), *fields, len(events), *events],
             )
-        return answer.decode() if isinstance(answer, bytes) else recorded(transition.events, answer)
+        return answer.decode() if isinstance(answer, bytes) else recorded(job.job_id, transition.events, answer)
 
     async def discard(self, owner: str, job_ids: Sequence[str]) -> int:
         """Take jobs off the owner's list; returns how many were on it."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -12,6 +12,7 @@ from services.orchestrator.job_record import JobRecord
 from services.orchestrator.store import keys, records
 from services.orchestrator.store.records import Stored
 from tutti import redis_client
+from tutti.clock import timestamp
 from tutti.v1 import job_pb2, scheduler_pb2, task_pb2
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -26,8 +27,7 @@ FULL = "full "
 _NO_LIMITS: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     record: JobRecord
     event: job_pb2.Event
     #: The caller's idempotency key; empty where there is none.
@@ -36,8 +36,7 @@ class NewJob:
     digest: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A stream entry that this replica now holds."""
 
     entry: str
@@ -46,8 +45,7 @@ class Claimed:
     epoch: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     job_id: str
     epoch: int
     number: int
@@ -60,12 +58,18 @@ class Commit:
     dead_ms: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Committed:
-    """What became of a commit: its events with sequence and cursor, or none where it was a repetition."""
+class Committed(NamedTuple):
+    """What became of a commit."""
 
+    commit: Commit
+    #: Sequence of the first event, then the cursor of each; nothing where the commit was fenced off or a repetition.
+    numbers: Sequence[Any] = ()
     fenced: bool = False
-    events: tuple[job_pb2.Event, ...] = ()
+
+    @property
+    def events(self) -> tuple[job_pb2.Event, ...]:
+        """The events as they were recorded. Put together when asked for: most jobs are watched by nobody."""
+        return recorded(self.commit.job_id, self.commit.events, self.numbers) if self.numbers else ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,9 +198,7 @@ class JobStore:
         with redis_client.translated():
             answers = await self._scripts["commit"](keys=keys_, args=args)
         return [
-            Committed(fenced=answer == b"fenced")
-            if isinstance(answer, bytes)
-            else Committed(events=recorded(commit.events, answer))
+            Committed(commit, fenced=answer == b"fenced") if isinstance(answer, bytes) else Committed(commit, answer)
             for commit, answer in zip(commits, answers, strict=True)
         ]
 
@@ -357,7 +359,7 @@ class JobStore:
 
 def _event(job_id: str, cursor: bytes, fields: Mapping[bytes, bytes]) -> job_pb2.Event:
     event = job_pb2.Event.FromString(fields[b"e"])
-    event.event_id, event.sequence, event.job_id = cursor.decode(), int(fields[b"s"]), job_id
+    _number(event, job_id, int(fields[b"s"]), cursor.decode())
     return event
 
 
@@ -377,9 +379,15 @@ def _entries(
     ]
 
 
-def recorded(events: Sequence[job_pb2.Event], answer: Sequence[Any]) -> tuple[job_pb2.Event, ...]:
-    """Events with the sequence and the cursors that a script has answered."""
-    for offset, event in enumerate(events):
-        event.sequence = int(answer[0]) + offset
-        event.event_id = answer[offset + 1].decode()
+def recorded(job_id: str, events: Sequence[job_pb2.Event], numbers: Sequence[Any]) -> tuple[job_pb2.Event, ...]:
+    """Events with what recording has given them: a script answers the sequence of the first and the cursor of each."""
+    first, *cursors = numbers
+    for offset, (event, cursor) in enumerate(zip(events, cursors, strict=True)):
+        _number(event, job_id, int(first) + offset, cursor.decode())
     return tuple(events)
+
+
+def _number(event: job_pb2.Event, job_id: str, sequence: int, cursor: str) -> None:
+    event.job_id, event.sequence, event.event_id = job_id, sequence, cursor
+    # A cursor begins with the milliseconds at which its event was recorded.
+    event.time.CopyFrom(timestamp(int(cursor.partition("-")[0])))

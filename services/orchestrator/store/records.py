@@ -1,14 +1,15 @@
 """A job as the fields of a Redis hash, and back.
 
-state, owner, start_ms, end_ms, retry_ms, cancel_requested, expired                      plain text
-job (what never changes), plan, failure, task:<name>, checkpoint:<n>                     protobuf
+state, owner, request_id, traceparent, create_ms, start_ms, end_ms, retry_ms,
+cancel_requested, expired                                                                plain text
+spec, plan, failure, task:<name> (once it has changed), checkpoint:<n>                   protobuf
 revision, last_event_id, epoch, commits, driver, entry, checkpoints                      kept by the scripts
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.orchestrator.job_record import JobRecord, TaskRecord, retry_of
+from services.orchestrator.job_record import JobRecord, TaskRecord, new_task, retry_of
 from tutti.clock import timestamp
 from tutti.v1 import job_pb2, task_pb2
 
@@ -31,7 +32,11 @@ class Stored:
 
 
 def new_job_fields(job: JobRecord) -> Fields:
-    return ["owner", job.owner, *_asked(job), "revision", 1, *changed_fields(job, job.tasks)]
+    # Its tasks stand as the plan says; each is written when it changes.
+    return [
+        "owner", job.owner, "request_id", job.request_id, "traceparent", job.traceparent, "create_ms", job.create_ms,
+        "state", job.state, "revision", 1, *_asked(job),
+    ]  # fmt: skip
 
 
 def retried_fields(job: JobRecord, tasks: Iterable[str]) -> Fields:
@@ -41,13 +46,7 @@ def retried_fields(job: JobRecord, tasks: Iterable[str]) -> Fields:
 
 def _asked(job: JobRecord) -> Fields:
     """What was asked for, and what it compiled to."""
-    fixed = job_pb2.Job(
-        spec=job.spec,
-        request_id=job.request_id,
-        traceparent=job.traceparent,
-        create_time=timestamp(job.create_ms),
-    )
-    return ["job", fixed.SerializeToString(), "plan", job.plan.SerializeToString()]
+    return ["spec", job.spec.SerializeToString(), "plan", job.plan.SerializeToString()]
 
 
 def changed_fields(job: JobRecord, tasks: Iterable[str]) -> Fields:
@@ -75,16 +74,20 @@ def task_message(task: TaskRecord) -> job_pb2.Task:
         needs=task.needs,
         worker_id=task.worker_id,
         lease_id=task.lease_id,
-        progress=task.progress,
         result=task.result,
-        failure=task.failure,
-        checkpoint=task.checkpoint,
-        artifacts=task.artifacts,
         start_time=timestamp(task.start_ms) if task.start_ms else None,
         end_time=timestamp(task.end_ms) if task.end_ms else None,
         first_attempt=task.first_attempt,
     )
-    # Most tasks succeed at their first attempt and have none of this.
+    # Most tasks succeed at their first attempt, in no time, and have none of this.
+    if task.progress is not None:
+        message.progress.CopyFrom(task.progress)
+    if task.failure is not None:
+        message.failure.CopyFrom(task.failure)
+    if task.checkpoint is not None:
+        message.checkpoint.CopyFrom(task.checkpoint)
+    if task.artifacts:
+        message.artifacts.extend(task.artifacts)
     if task.past:
         message.past_attempts.extend(task.past)
     if task.attempt_start_ms:
@@ -93,22 +96,19 @@ def task_message(task: TaskRecord) -> job_pb2.Task:
 
 
 def parse(job_id: str, fields: Mapping[bytes, bytes]) -> Stored:
-    fixed, plan = job_pb2.Job.FromString(fields[b"job"]), job_pb2.Plan.FromString(fields[b"plan"])
-    tasks = {
-        planned.name: _task_record(job_pb2.Task.FromString(fields[f"task:{planned.name}".encode()]))
-        for planned in plan.tasks
-    }
+    spec, plan = job_pb2.JobSpec.FromString(fields[b"spec"]), job_pb2.Plan.FromString(fields[b"plan"])
+    tasks = {planned.name: _task(planned, fields.get(f"task:{planned.name}".encode())) for planned in plan.tasks}
     failure = fields.get(b"failure")
     record = JobRecord(
         job_id=job_id,
         owner=fields[b"owner"].decode(),
-        spec=fixed.spec,
+        spec=spec,
         plan=plan,
         tasks=tasks,
-        retry=retry_of(fixed.spec),
-        request_id=fixed.request_id,
-        traceparent=fixed.traceparent,
-        create_ms=fixed.create_time.ToMilliseconds(),
+        retry=retry_of(spec),
+        request_id=fields[b"request_id"].decode(),
+        traceparent=fields[b"traceparent"].decode(),
+        create_ms=int(fields[b"create_ms"]),
         start_ms=int(fields.get(b"start_ms", 0)),
         end_ms=int(fields.get(b"end_ms", 0)),
         state=job_pb2.JobState.ValueType(int(fields[b"state"])),
@@ -153,6 +153,10 @@ def job_message(stored: Stored) -> job_pb2.Job:
         cancel_requested=record.cancel_requested,
         checkpoints=stored.checkpoints,
     )
+
+
+def _task(planned: job_pb2.PlannedTask, changed: bytes | None) -> TaskRecord:
+    return new_task(planned) if changed is None else _task_record(job_pb2.Task.FromString(changed))
 
 
 def _task_record(task: job_pb2.Task) -> TaskRecord:
