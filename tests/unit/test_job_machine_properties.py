@@ -203,7 +203,8 @@ def check_effects(transition: Transition) -> None:
     for effect in transition.effects:
         match effect:
             case HandOver(task=name):
-                assert name in transition.changed
+                # A new job's tasks stand as its plan says: nothing of them is to be written.
+                assert name in transition.changed or after.state == job_pb2.JOB_STATE_QUEUED
                 # Within one batch a task may be handed over and go on, or be stopped, at once.
                 assert after.tasks[name].attempt >= 1
             case Stop(task=name, attempt=attempt):
