@@ -197,7 +197,7 @@ async def test_what_the_orchestrator_refuses_is_a_problem_in_terms_of_rest(gatew
 async def test_a_used_up_quota_is_a_problem_that_says_when_to_come_back(gateway: RunningGateway) -> None:
     headers = {"X-Tutti-Owner": POOR_OWNER}
     problem = await refused(gateway, 429, "POST", "/jobs", json={"narrative": "x"}, headers=headers)
-    assert problem.reason == "QUOTA_EXCEEDED"
+    assert (problem.reason, problem.details) == ("OWNER_QUOTA", {"limit": "2", "used": "2"})
 
 
 async def test_a_body_that_declares_to_be_too_large_is_refused(gateway: RunningGateway) -> None:

@@ -139,6 +139,17 @@ class TestRunning:
 
         assert (failed.reason, failed.retryable) == (reason, True)
 
+    async def test_a_handler_that_gave_up_waiting_for_something_has_not_run_out_of_its_own_time(
+        self, caller: Caller, start: Start
+    ) -> None:
+        wanted = order(kind="test.impatient", timeout=seconds(60))
+        async with start():
+            await caller.schedule(wanted)
+            failed = (await caller.hears(wanted, "failed")).failed
+
+        assert (failed.reason, failed.retryable) == ("HANDLER_ERROR", True)
+        assert "waited too long for a friend" in failed.message
+
     async def test_a_timeout_beyond_all_measure_is_no_limit_and_no_accident(
         self, caller: Caller, start: Start, stage: Stage
     ) -> None:

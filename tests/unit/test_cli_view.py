@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console, RenderableType
 from tutti.cli import tables, view, words
 from tutti.cli.bars import Drawing
 from tutti.cli.following import file_names
-from tutti.v1 import artifact_pb2, job_pb2, scheduler_pb2, task_pb2
+from tutti.v1 import artifact_pb2, job_pb2, orchestrator_pb2, scheduler_pb2, task_pb2
 
 JOB = job_pb2.Job(
     job_id="01J0-0", tasks=[job_pb2.Task(name="compose"), job_pb2.Task(name="render")], state=job_pb2.JOB_STATE_QUEUED
@@ -203,3 +204,39 @@ def test_durations_are_told_in_the_unit_that_fits(seconds: float, text: str) -> 
 )
 def test_sizes_are_told_in_the_unit_that_fits(count: int, text: str) -> None:
     assert words.size(count) == text
+
+
+def test_a_job_shows_every_attempt_that_did_not_succeed() -> None:
+    job = job_pb2.Job(job_id="01J0-0", state=job_pb2.JOB_STATE_FAILED)
+    job.spec.task.kind = "test.echo"
+    task = job.tasks.add(name="main", kind="test.echo", state=task_pb2.TASK_STATE_FAILED, attempt=2)
+    for attempt, reason in ((1, "WORKER_LOST"), (2, "HANDLER_ERROR")):
+        failure = task_pb2.Failure(reason=reason, message=f"why {attempt}")
+        past = task.past_attempts.add(attempt=attempt, worker_id=f"w{attempt}", failure=failure)
+        past.start_time.FromSeconds(100)
+        past.end_time.FromSeconds(103)
+    text = drawn(tables.job(job, 110.0))
+    assert re.search(r"main +1 +w1 +7 s ago +3\.0 s +WORKER_LOST +why 1", text)
+    assert re.search(r"main +2 +w2 +7 s ago +3\.0 s +HANDLER_ERROR +why 2", text)
+    assert "past" not in drawn(tables.job(JOB, 110.0))
+
+
+def test_dead_letters_say_what_they_died_of_and_why() -> None:
+    letter = orchestrator_pb2.DeadJob(reason="POISON")
+    letter.job.job_id = "01J0-0"
+    letter.job.spec.task.kind = "test.crash"
+    letter.job.failure.CopyFrom(task_pb2.Failure(reason="POISON", message="3 workers died"))
+    letter.dead_time.FromSeconds(100)
+    assert re.search(
+        r"01J0-0 +POISON +10 s ago +test\.crash +POISON: 3 workers died", drawn(tables.dead([letter], 110.0))
+    )
+
+
+def test_a_bar_of_a_task_that_runs_again_moves_again() -> None:
+    over = seen(
+        moved("compose", task_pb2.TASK_STATE_RUNNING, at=100), moved("compose", task_pb2.TASK_STATE_FAILED, at=103)
+    )
+    again = view.after(over, moved("compose", task_pb2.TASK_STATE_READY, at=200, attempt=2))
+    assert over.bars["compose"].elapsed(210) == 3
+    assert again.bars["compose"].elapsed(210) == 110
+    assert again.bars["compose"].attempt == 2

@@ -6,7 +6,7 @@ test.ticks  {count, each,       says `count` lines, `each` at a time and `pause`
              pause, delay}
 test.fail   {times}             fails its first `times` attempts, then succeeds
 test.effect {path, line}        appends a line to a file: the log of side effects
-test.crash                      kills its own process
+test.crash  {spare}             kills its own process, unless it is to be spared
 """
 
 import asyncio
@@ -58,7 +58,8 @@ async def effect(context: Context, input: JsonObject) -> JsonObject:
 
 
 async def crash(context: Context, input: JsonObject) -> JsonObject:
-    os.kill(os.getpid(), signal.SIGKILL)
+    if not input.get("spare"):
+        os.kill(os.getpid(), signal.SIGKILL)
     return {}
 
 
