@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.orchestrator import ids, job
+from services.orchestrator import ids, job, watch
 from services.orchestrator.store import keys
 from services.orchestrator.store.records import Stored
 from tests.builders import (
@@ -170,10 +170,13 @@ class TestRetry:
             await replica.dead.retry("bob", job_id)
 
     async def test_watchers_see_every_end_of_a_job_and_stop_at_the_last(
-        self, replica: Replica, scheduler: ScriptedScheduler
+        self, replica: Replica, scheduler: ScriptedScheduler, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         job_id = await dead_job(replica, scheduler)
-        first_end = (await replica.job(job_id)).last_event_id
+        ended = await replica.job(job_id)
+        first_end = ended.last_event_id
+        # A page that ends with the first end.
+        monkeypatch.setattr(watch, "PAGE", ended.revision)
         await replica.dead.retry(OWNER, job_id)
         watching = asyncio.create_task(seen_by_a_watcher(replica, job_id), name="watcher")
         await scheduler.order(attempt=2)
