@@ -4,7 +4,8 @@ key                                       type        holds
 tutti:{p}:jobs:stream:<priority>          stream      ids of jobs to drive; consumer group `orchestrators`, one
                                                       consumer per replica; entries are acknowledged and deleted
                                                       when their job ends
-tutti:{p}:job:<id>                        hash        the job, see `records`; expires a retention time after its end
+tutti:{p}:job:<id>                        hash        the job, see `records`; expires a retention time after its end,
+                                                      a failed one the retention of dead letters
 tutti:{p}:job:<id>:events                 stream      its event log; entry ids are the cursors; expires with it
 tutti:{p}:owner:<owner>                   sorted set  an owner's job ids, all of score 0: they sort by creation
 tutti:{p}:open                            hash        owner -> how many of its jobs are unfinished
