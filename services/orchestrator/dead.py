@@ -87,9 +87,7 @@ class DeadJobs:
         if not record.at_rest and record.retry_ms and (input is None or has_input(record, input)):
             return
         if not await self._letters.has(record.owner, record.job_id):
-            raise errors.PreconditionFailed(
-                f"job_ids: {record.job_id} is no dead letter; look at the job", field="job_ids", reason="NOT_DEAD"
-            )
+            raise _not_dead(record)
         if input is not None:
             name = culprit(record).name
             await self._catalogue.learn([record.tasks[name].kind])
@@ -109,6 +107,8 @@ class DeadJobs:
                 metrics.JOBS_RETRIED.inc()
                 self._hub.publish(job_id, events)
                 break
+            if input is not None and not stored.record.at_rest and not has_input(stored.record, input):
+                raise _not_dead(stored.record)
         return stored
 
     async def _owned(self, owner: str, job_id: str) -> Stored:
@@ -116,6 +116,12 @@ class DeadJobs:
         if stored.record.owner != owner:
             raise ids.no_such_job(job_id)
         return stored
+
+
+def _not_dead(record: JobRecord) -> errors.PreconditionFailed:
+    return errors.PreconditionFailed(
+        f"job_ids: {record.job_id} is no dead letter; look at the job", field="job_ids", reason="NOT_DEAD"
+    )
 
 
 def _checked(job_ids: Sequence[str]) -> list[str]:

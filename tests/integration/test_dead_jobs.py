@@ -8,6 +8,7 @@ import pytest
 
 from services.orchestrator import ids, job, watch
 from services.orchestrator.store import keys
+from services.orchestrator.store.dead import DeadLetters
 from services.orchestrator.store.records import Stored
 from tests.builders import (
     NOW_MS,
@@ -265,6 +266,27 @@ class TestDeadJobs:
         assert second.record.retry_ms == first.record.retry_ms
         # With another input it is another wish, which comes too late.
         assert (await refused(replica, job_id, bpm=91)).reason == "NOT_DEAD"
+
+    async def test_of_two_edits_at_once_one_is_refused_and_none_is_lost_in_silence(
+        self, replica: Replica, scheduler: ScriptedScheduler, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job_id = await dead_job(replica, scheduler)
+        both_are_checked, retry = asyncio.Barrier(2), DeadLetters.retry
+
+        async def retry_together(*args: Any) -> Any:
+            await both_are_checked.wait()
+            return await retry(*args)
+
+        monkeypatch.setattr(DeadLetters, "retry", retry_together)
+        replays = [replica.dead.replay(OWNER, [job_id], structs.from_dict({"bpm": bpm})) for bpm in (90, 91)]
+
+        answers = await asyncio.gather(*replays, return_exceptions=True)
+
+        (error,) = [answer for answer in answers if isinstance(answer, BaseException)]
+        ((done,),) = [answer for answer in answers if not isinstance(answer, BaseException)]
+        assert isinstance(error, errors.PreconditionFailed)
+        assert error.reason == "NOT_DEAD"
+        assert (await scheduler.order(attempt=2)).input == done.record.spec.task.input
 
     async def test_all_are_run_again_or_none_is(self, replica: Replica, scheduler: ScriptedScheduler) -> None:
         dead = await dead_job(replica, scheduler)
