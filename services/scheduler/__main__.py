@@ -41,8 +41,9 @@ async def lead(
                     tasks=tasks,
                 )
                 tasks.create_task(servicer.dispatcher.upkeep(), name="upkeep")
+                tasks.create_task(_step_down_when_refused(servicer.dispatcher, election), name="step-down")
                 await server.serving(True)
-                await election.keep()
+                await election.keep(term)
                 raise Superseded
         except* Superseded:
             log.warning("another scheduler leads", extra={"term": term})
@@ -52,6 +53,14 @@ async def lead(
             if dispatcher is not None:
                 dispatcher.end_streams()
             await server.serving(False)
+
+
+async def _step_down_when_refused(dispatcher: Dispatcher, election: Election) -> None:
+    """A worker has heard a later leader. Should nobody else lead by now, the next term is this process's own."""
+    await dispatcher.superseded.wait()
+    with contextlib.suppress(errors.Unavailable):
+        await election.leave()
+    raise Superseded
 
 
 async def serve(settings: SchedulerSettings) -> None:

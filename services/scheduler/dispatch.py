@@ -48,6 +48,8 @@ class Dispatcher:
         self._unsettled: dict[TaskKey, Waiting] = {}
         #: Attempts that were stopped in that time: a worker that still names one as running is told.
         self._stopped: set[AttemptKey] = set()
+        #: A worker has heard a later leader: this term is over.
+        self.superseded = asyncio.Event()
 
     @property
     def heartbeat_interval_ms(self) -> int:
@@ -243,6 +245,7 @@ class Dispatcher:
             on_accepted=self._accepted,
             on_refused=self._refused,
             on_reachable=self._reachable,
+            on_superseded=self.superseded.set,
         )
         self._links[info.worker_id] = link
         self.fleet.join(info, request.ready_models)

@@ -37,21 +37,38 @@ class Election:
             try:
                 with redis_client.translated():
                     if await self._redis.set(LEADER, self._name, nx=True, px=self._lease_ms):
-                        return int(await self._redis.incr(TERM))
+                        term = int(await self._redis.incr(TERM))
+                        # Paused in between for longer than its lease, this process would hold the highest term while
+                        # another leads. Asked in this order, whoever is elected later gets a later term.
+                        if await self._refreshed():
+                            return term
             except errors.Unavailable as error:
                 log.warning("cannot stand for election", extra={"error": error.message})
             await asyncio.sleep(self._lease_ms / 3000)
 
-    async def keep(self) -> None:
-        """Return once another leads."""
+    async def keep(self, term: int) -> None:
+        """Return once another leads, or has led."""
         while True:
             await asyncio.sleep(self._lease_ms / 3000)
             try:
                 with redis_client.translated():
-                    if not await self._scripts["keep"](keys=[LEADER], args=[self._name, self._lease_ms]):
+                    if not (await self._refreshed() or await self._taken_back(term)):
                         return
             except errors.Unavailable as error:
                 log.warning("cannot refresh the leader's lease", extra={"error": error.message})
+
+    async def _refreshed(self) -> bool:
+        return bool(await self._scripts["keep"](keys=[LEADER], args=[self._name, self._lease_ms]))
+
+    async def _taken_back(self, term: int) -> bool:
+        """Whether the lease, which ran out while Redis or this process was away, is ours again. Not if somebody led in
+        between: workers have heard a later term from them and refuse this one for ever."""
+        if not await self._redis.set(LEADER, self._name, nx=True, px=self._lease_ms):
+            return False
+        if int(await self._redis.get(TERM) or 0) == term:
+            return True
+        await self._scripts["leave"](keys=[LEADER], args=[self._name])
+        return False
 
     async def leave(self) -> None:
         with redis_client.translated():

@@ -21,6 +21,8 @@ GIVE_UP_SECONDS = 0.4
 ACKNOWLEDGE_SECONDS = 1.0
 #: The reason with which a worker that is shutting down refuses leases.
 DRAINING = "DRAINING"
+#: The reason with which a worker refuses a leader when it has heard a later one.
+STALE_EPOCH = "STALE_EPOCH"
 
 
 class WorkerGone(errors.Unavailable):
@@ -41,6 +43,7 @@ class WorkerLink:
         on_accepted: Callable[[Sequence[task_pb2.Lease]], None],
         on_refused: Callable[[Sequence[task_pb2.Lease]], None],
         on_reachable: Callable[["WorkerLink", bool], None],
+        on_superseded: Callable[[], None],
     ) -> None:
         self.info = info
         self.register_ms = self.heartbeat_ms = clock.now_ms()
@@ -51,6 +54,7 @@ class WorkerLink:
         self._on_accepted = on_accepted
         self._on_refused = on_refused
         self._on_reachable = on_reachable
+        self._on_superseded = on_superseded
         self._channel = rpc.channel([info.address])
         self._stub = worker_pb2_grpc.WorkerServiceStub(self._channel)
         self._leases: Batcher[task_pb2.Lease, None] = Batcher(self._execute, name=f"execute-{info.worker_id}")
@@ -117,6 +121,7 @@ class WorkerLink:
         now = time.monotonic()
         self._reachable(False)
         self._broken_since = self._broken_since or now
+        self._check_term(error)
         if isinstance(error, errors.PreconditionFailed) or now - self._broken_since > GIVE_UP_SECONDS:
             raise WorkerGone(error.message) from error
 
@@ -130,6 +135,7 @@ class WorkerLink:
             except grpc.aio.AioRpcError as error:
                 translated = rpc.from_grpc(error)
                 log.warning("leases were not taken", extra={"worker": self.info.worker_id, "error": translated.message})
+                self._check_term(translated)
                 if translated.reason == DRAINING:
                     self._on_refused(leases)
                     break
@@ -148,8 +154,14 @@ class WorkerLink:
             await self._stub.CancelTasks(request, timeout=CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             # A worker that cannot be told is about to be lost, and its attempts with it.
-            log.warning("could not stop attempts", extra={"error": rpc.from_grpc(error).message})
+            translated = rpc.from_grpc(error)
+            log.warning("could not stop attempts", extra={"error": translated.message})
+            self._check_term(translated)
         return [None] * len(attempts)
+
+    def _check_term(self, error: errors.TuttiError) -> None:
+        if error.reason == STALE_EPOCH:
+            self._on_superseded()
 
     async def _acknowledge_when_idle(self) -> None:
         while True:
