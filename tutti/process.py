@@ -14,15 +14,15 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
-from tutti import backoff, errors
+from tutti import backoff, clock, errors
 from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
 
 
 def incarnation() -> str:
-    """Tells this process from every other that had, or will have, the same name."""
-    return secrets.token_hex(4)
+    """Tells this process from every other that had, or will have, the same name; later ones sort higher."""
+    return f"{clock.now_ms():012x}{secrets.token_hex(2)}"
 
 
 async def wait_for(attempt: Callable[[], Awaitable[None]], *, what: str) -> None:

@@ -8,7 +8,9 @@ was committed and hands its open attempts over again.
 
 import asyncio
 import logging
+import math
 import random
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -92,6 +94,8 @@ class Driver:
         #: Jobs that somebody wants stopped, and that may be on their way into this replica's hands.
         self._wishes: OrderedDict[str, None] = OrderedDict()
         metrics.JOBS_DRIVEN.set_function(lambda: len(self._driven))
+        #: Until when, by the monotonic clock, nobody else may have taken this replica's jobs over.
+        self.trusted_until = math.inf
 
     @property
     def link(self) -> SchedulerLink:
@@ -151,6 +155,15 @@ class Driver:
         self._wishes[job_id] = None
         if len(self._wishes) > MOST_WISHES:
             self._wishes.popitem(last=False)
+
+    def epochs(self) -> dict[str, int]:
+        return {job_id: driven.epoch for job_id, driven in self._driven.items()}
+
+    def disown(self, job_id: str) -> None:
+        """Another replica drives it."""
+        driven = self._driven.get(job_id)
+        if driven is not None:
+            self._let_go(driven)
 
     async def on_updates(self, batch: task_pb2.UpdateBatch) -> None:
         """Apply a batch of updates: one commit for each job in it."""
@@ -292,7 +305,13 @@ class Driver:
                 timer = driven.timers.pop(name, None)
                 if timer is not None:
                     timer.cancel()
-                ref = task_pb2.AttemptRef(job_id=driven.record.job_id, task=name, attempt=attempt, lease_id=lease_id)
+                ref = task_pb2.AttemptRef(
+                    job_id=driven.record.job_id,
+                    task=name,
+                    attempt=attempt,
+                    lease_id=lease_id,
+                    job_epoch=driven.epoch,
+                )
                 driven.stopping[name] = ref
                 self._link.stop(ref)
 
@@ -305,6 +324,10 @@ class Driver:
         if order is None:
             return
         order.recovered = told
+        if time.monotonic() > self.trusted_until:
+            # Another may drive the job by now, and have run this attempt to its end. `Claims` finds out first.
+            driven.open[name] = (task.attempt, told)
+            return
         driven.open[name] = (task.attempt, told or bool(self._link.epoch))
         self._link.hand_over(order)
 
@@ -336,6 +359,7 @@ class Driver:
             request_id=record.request_id,
             traceparent=record.traceparent,
             suspect=attempts.is_suspect(record, task),
+            job_epoch=driven.epoch,
         )
 
     def _let_go(self, driven: Driven) -> None:

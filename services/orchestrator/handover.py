@@ -86,7 +86,7 @@ class SchedulerLink:
         if orders:
             await self._schedule(orders)
         if stops:
-            stop = scheduler_pb2.CancelTasksRequest(orchestrator_id=self._id, attempts=stops)
+            stop = scheduler_pb2.CancelTasksRequest(orchestrator_id=self._id, epoch=self.epoch, attempts=stops)
             await self._insist(lambda: self._stub.CancelTasks(stop, timeout=CALL_SECONDS))
         return [None] * len(items)
 

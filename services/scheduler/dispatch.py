@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from services.scheduler import metrics
 from services.scheduler.fleet import Fleet
-from services.scheduler.leases import Held, Leases, belongs_to_job, is_terminal, lease_term
+from services.scheduler.leases import Held, Leases, belongs_to_job, is_outdated, is_terminal, lease_term
 from services.scheduler.orders import AttemptKey, Shapes, TaskKey
 from services.scheduler.peers import Peers
 from services.scheduler.queue import TaskQueue, Waiting
@@ -65,9 +65,9 @@ class Dispatcher:
 
     def check_epoch(self, epoch: str) -> None:
         if epoch != self.epoch:
-            raise errors.PreconditionFailed(
-                f"this leader's term is {self.epoch}, not {epoch or 'unknown'}; watch again and hand over anew",
-                reason="STALE_EPOCH",
+            raise _stale_call(
+                "STALE_EPOCH",
+                f"this leader's term is {self.epoch}, not {epoch[:64] or 'unknown'}; watch or register again",
             )
 
     def schedule(self, orchestrator_id: str, orders: Iterable[task_pb2.TaskOrder]) -> None:
@@ -97,11 +97,14 @@ class Dispatcher:
         for ref in attempts:
             key = (ref.job_id, ref.task)
             held = self.leases.find(key)
+            if is_outdated(ref.job_epoch, held, self._find_waiting(key)):
+                metrics.STALE_ORDERS.inc()
+                continue
             self._forget_waiting(key, ref.attempt)
             if time.monotonic() < self._settled_at:
                 self._stopped.add((*key, ref.attempt))
             if held is not None and held.attempt == ref.attempt:
-                held.orchestrator_id = orchestrator_id
+                held.orchestrator_id, held.job_epoch = orchestrator_id, ref.job_epoch
                 self._links[held.worker_id].stop(held.ref())
                 continue
             ended = self.leases.how_ended((ref.job_id, ref.task, ref.attempt))
@@ -114,6 +117,9 @@ class Dispatcher:
             )
             self._peers.outbox(orchestrator_id).extend(ended or [stopped])
 
+    def _find_waiting(self, key: TaskKey) -> Waiting | None:
+        return self._unsettled.get(key) or self.queue.find(key)
+
     def _forget_waiting(self, key: TaskKey, attempt: int) -> None:
         """Drop what waits for a task, unless it is a later attempt than the one that is not wanted any more."""
         waiting = self.queue.find(key)
@@ -125,11 +131,14 @@ class Dispatcher:
 
     def _take(self, orchestrator_id: str, order: task_pb2.TaskOrder) -> None:
         key = (order.job_id, order.task)
+        held, known = self.leases.find(key), self._find_waiting(key)
+        if is_outdated(order.job_epoch, held, known):
+            metrics.STALE_ORDERS.inc()
+            return
         ended = self.leases.how_ended((*key, order.attempt))
         if ended:
             self._peers.outbox(orchestrator_id).extend(ended)
             return
-        held = self.leases.find(key)
         if held is not None and held.attempt > order.attempt:
             return  # an orchestrator that was taken over; its successor is further
         if held is not None and held.attempt == order.attempt:
@@ -138,10 +147,9 @@ class Dispatcher:
         if held is not None:
             # A later attempt was decided on while this one still runs: it no longer counts.
             self._revoke(held)
-        known = self._unsettled.get(key) or self.queue.find(key)
         if known is not None and known.order.attempt == order.attempt:
             # Said again, or overtaken by its own repetition: it keeps its place.
-            known.orchestrator_id = orchestrator_id
+            known.orchestrator_id, known.order.job_epoch = orchestrator_id, order.job_epoch
             return
         waiting = self._waiting(orchestrator_id, order)
         if order.recovered and time.monotonic() < self._settled_at:
@@ -151,7 +159,7 @@ class Dispatcher:
 
     def _attach(self, held: Held, orchestrator_id: str, order: task_pb2.TaskOrder) -> None:
         metrics.ATTACHED.inc()
-        held.orchestrator_id, held.order = orchestrator_id, order
+        held.orchestrator_id, held.order, held.job_epoch = orchestrator_id, order, order.job_epoch
         outbox = self._peers.outbox(orchestrator_id)
         unheard, held.kept = [update for _, update in held.kept], []
         if held.started:
@@ -179,6 +187,7 @@ class Dispatcher:
                 worker_id=worker_id,
                 orchestrator_id=waiting.orchestrator_id,
                 order=order,
+                job_epoch=order.job_epoch,
             )
             self.leases.add(held)
             self._links[worker_id].execute(task_pb2.Lease(lease_id=held.lease_id, order=order))
@@ -234,6 +243,8 @@ class Dispatcher:
         info = request.info
         known = self._links.get(info.worker_id)
         if known is not None:
+            if info.incarnation < known.info.incarnation:
+                raise _replaced(info.worker_id)
             if known.info.incarnation == info.incarnation and known.connected:
                 known.heard()
                 return
@@ -269,10 +280,13 @@ class Dispatcher:
             self.place()
 
     def heartbeat(self, request: scheduler_pb2.HeartbeatRequest) -> bool:
-        """Note a sign of life; False for a worker that should register (again)."""
+        """Note a sign of life; False for a worker that was given up and should register again."""
+        self.check_epoch(request.epoch)
         link = self._links.get(request.worker_id)
-        if link is None or link.info.incarnation != request.incarnation or request.epoch != self.epoch:
+        if link is None:
             return False
+        if link.info.incarnation != request.incarnation:
+            raise _replaced(request.worker_id)
         link.heard()
         if request.draining:
             self.fleet.close(request.worker_id)
@@ -282,16 +296,19 @@ class Dispatcher:
 
     def deregister(self, worker_id: str, incarnation: str) -> None:
         link = self._links.get(worker_id)
-        if link is not None and link.info.incarnation == incarnation:
-            self._remove_worker(worker_id, "it left")
-            self.place()
+        if link is None:
+            return
+        if link.info.incarnation != incarnation:
+            raise _replaced(worker_id)
+        self._remove_worker(worker_id, "it left")
+        self.place()
 
     def _adopt(self, info: scheduler_pb2.WorkerInfo, ref: task_pb2.AttemptRef) -> None:
         """Take over a lease that an earlier leader gave out, until an orchestrator asks for it."""
         held = self.leases.find((ref.job_id, ref.task))
         if held is not None and held.lease_id == ref.lease_id:
             return
-        waiting = self._unsettled.get((ref.job_id, ref.task)) or self.queue.find((ref.job_id, ref.task))
+        waiting = self._find_waiting((ref.job_id, ref.task))
         term = lease_term(ref.lease_id)
         if (
             held is not None  # it was given to another meanwhile
@@ -310,6 +327,7 @@ class Dispatcher:
             worker_id=info.worker_id,
             orchestrator_id="",
             order=None,
+            job_epoch=ref.job_epoch,
             started=True,
         )
         self.leases.add(adopted)
@@ -392,9 +410,9 @@ class Dispatcher:
                 del self._unsettled[waiting.key]
                 self._take(waiting.orchestrator_id, waiting.order)
             return
+        metrics.STALE_UPDATES.inc()
         if is_terminal(update):
             return
-        metrics.STALE_UPDATES.inc()
         link.stop(
             task_pb2.AttemptRef(
                 job_id=update.job_id, task=update.task, attempt=update.attempt, lease_id=update.lease_id
@@ -438,6 +456,18 @@ class Dispatcher:
     def end_streams(self) -> None:
         """The term is over: orchestrators shall look for the next leader."""
         self._peers.end()
+
+
+def _replaced(worker_id: str) -> errors.PreconditionFailed:
+    return _stale_call(
+        "STALE_INCARNATION",
+        f"another process is registered as {worker_id[:64]!r}; stop this one, or give it a name of its own",
+    )
+
+
+def _stale_call(reason: str, message: str) -> errors.PreconditionFailed:
+    metrics.STALE_CALLS.labels(reason=reason).inc()
+    return errors.PreconditionFailed(message, reason=reason)
 
 
 def _named(order: task_pb2.TaskOrder) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.scheduler.orders import AttemptKey, TaskKey
+from services.scheduler.queue import Waiting
 from tutti import clock
 from tutti.v1 import task_pb2
 
@@ -28,6 +29,8 @@ class Held:
     #: Whose stream carries its updates; empty while none has asked for what a new leader found running.
     orchestrator_id: str
     order: task_pb2.TaskOrder | None
+    #: Of the driver who asked last; see TaskOrder.
+    job_epoch: int = 0
     #: The worker has begun, so there is no more to be said of the lease having been accepted.
     started: bool = False
     #: What was said before any orchestrator asked.
@@ -41,7 +44,13 @@ class Held:
         return (self.job_id, self.task)
 
     def ref(self) -> task_pb2.AttemptRef:
-        return task_pb2.AttemptRef(job_id=self.job_id, task=self.task, attempt=self.attempt, lease_id=self.lease_id)
+        return task_pb2.AttemptRef(
+            job_id=self.job_id,
+            task=self.task,
+            attempt=self.attempt,
+            lease_id=self.lease_id,
+            job_epoch=self.job_epoch,
+        )
 
     def update(self, **what: Any) -> task_pb2.Update:
         return task_pb2.Update(
@@ -113,6 +122,14 @@ class Leases:
 
 def attempt_key(update: task_pb2.Update) -> AttemptKey:
     return (update.job_id, update.task, update.attempt)
+
+
+def is_outdated(job_epoch: int, held: Held | None, waiting: Waiting | None) -> bool:
+    """Whether something is said by a driver that was only paused, while another has taken its job over and asked for
+    the task. Were it heard, what becomes of the task would go to somebody who may not record it."""
+    return (held is not None and job_epoch < held.job_epoch) or (
+        waiting is not None and job_epoch < waiting.order.job_epoch
+    )
 
 
 def lease_term(lease_id: str) -> int:

@@ -10,6 +10,12 @@ PLACED = Counter("tutti_tasks_placed", "Attempts given to workers.")
 ATTACHED = Counter("tutti_tasks_attached", "Recovered attempts that were found running and attached to.")
 LOST = Counter("tutti_attempts_lost", "Attempts whose worker was given up.")
 STALE_UPDATES = Counter("tutti_scheduler_stale_updates", "Updates refused because their lease no longer counts.")
+STALE_ORDERS = Counter("tutti_scheduler_stale_orders", "Orders and stops dropped because their job was taken over.")
+STALE_CALLS = Counter(
+    "tutti_scheduler_stale_calls",
+    "Calls refused because of an earlier term, or of a replaced worker process.",
+    ["reason"],
+)
 WAIT_SECONDS = Histogram(
     "tutti_task_wait_seconds",
     "Seconds from hand-over to placement.",

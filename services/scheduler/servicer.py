@@ -51,8 +51,10 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
     async def CancelTasks(
         self, request: scheduler_pb2.CancelTasksRequest, context: Context
     ) -> scheduler_pb2.CancelTasksResponse:
+        dispatcher = self._leading()
         _require(request.orchestrator_id, "orchestrator_id")
-        self._leading().cancel(request.orchestrator_id, request.attempts)
+        dispatcher.check_epoch(request.epoch)
+        dispatcher.cancel(request.orchestrator_id, request.attempts)
         return scheduler_pb2.CancelTasksResponse()
 
     async def RegisterWorker(

@@ -78,8 +78,16 @@ async def serve(settings: WorkerSettings, artifact_settings: ArtifactSettings) -
             await membership.leave()
             await server.stop(0)
 
+        async def belong() -> None:
+            try:
+                await membership.run()
+            except errors.PreconditionFailed:
+                # Another process has this one's name, and others have its attempts: stop them before leaving.
+                await runner.drain(0)
+                raise
+
         await readiness.look()
-        await process.run({"membership": membership.run, "readiness": readiness.run}, on_stop=shut_down)
+        await process.run({"membership": belong, "readiness": readiness.run}, on_stop=shut_down)
     await membership.close()
     for handler in handlers.values():
         if handler.close is not None:

@@ -16,6 +16,8 @@ from tutti.v1 import scheduler_pb2, scheduler_pb2_grpc
 log = logging.getLogger(__name__)
 
 CALL_SECONDS = 3.0
+#: The reason with which the leader refuses a process whose name another one bears by now.
+STALE_INCARNATION = "STALE_INCARNATION"
 
 
 class Membership:
@@ -38,7 +40,8 @@ class Membership:
         self._draining = False
 
     async def run(self) -> None:
-        """Stay a member: beat while known, register where not."""
+        """Stay a member: beat while known, register where not. Ends with PreconditionFailed once another process is
+        registered under this name: what this one runs is given to others."""
         interval, pauses = 0.0, backoff.delays(0.05, 1.0)
         while True:
             try:
@@ -51,9 +54,12 @@ class Membership:
                 pauses = backoff.delays(0.05, 1.0)
                 await self._pause(interval)
             except grpc.aio.AioRpcError as error:
+                translated = rpc.from_grpc(error)
+                if translated.reason == STALE_INCARNATION:
+                    raise translated from error
                 # Whoever leads next does not know this worker: find out by registering.
                 self._epoch = ""
-                log.warning("no scheduler answers", extra={"error": rpc.from_grpc(error).message})
+                log.warning("no scheduler answers", extra={"error": translated.message})
                 await asyncio.sleep(next(pauses))
 
     async def _pause(self, seconds: float) -> None:

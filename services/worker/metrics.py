@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 RUNNING = Gauge("tutti_attempts_running", "Attempts that run here now.")
 SLOTS = Gauge("tutti_worker_slots", "Attempts that may run here at the same time.")
+STALE_CALLS = Counter("tutti_worker_stale_calls", "Calls refused because they come from a leader of an earlier term.")
 ENDED = Counter("tutti_attempts_ended", "Attempts that ended here.", ["kind", "outcome"])
 SECONDS = Histogram(
     "tutti_attempt_seconds",

@@ -53,6 +53,7 @@ class Attempt:
             attempt=order.attempt,
             lease_id=self.lease.lease_id,
             kind=order.kind,
+            job_epoch=order.job_epoch,
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 
+from services.worker import metrics
 from services.worker.runner import Runner
 from tutti import errors
 from tutti.v1 import scheduler_pb2, worker_pb2, worker_pb2_grpc
@@ -53,6 +54,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
 
     def _check_term(self, term: int) -> None:
         if term < self._term:
+            metrics.STALE_CALLS.inc()
             raise errors.PreconditionFailed(
                 f"a leader of term {self._term} has spoken to this worker; term {term} is over", reason="STALE_EPOCH"
             )

@@ -166,8 +166,11 @@ class CancelTasksRequest(_message.Message):
 
     ORCHESTRATOR_ID_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
     orchestrator_id: _builtins.str
     """Whose stream shall carry the outcome."""
+    epoch: _builtins.str
+    """The term that the caller believes in, from the first message of WatchTasks."""
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.AttemptRef]:
         """Which."""
@@ -177,10 +180,11 @@ class CancelTasksRequest(_message.Message):
         *,
         orchestrator_id: _builtins.str | None = ...,
         attempts: _abc.Iterable[_task_pb2.AttemptRef] | None = ...,
+        epoch: _builtins.str | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "orchestrator_id", b"orchestrator_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "epoch", b"epoch", "orchestrator_id", b"orchestrator_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -239,7 +243,7 @@ class WorkerInfo(_message.Message):
     worker_id: _builtins.str
     """Stable over restarts where its operator wants that, unique in the fleet."""
     incarnation: _builtins.str
-    """This process of it."""
+    """This process of it. A process that was started later has one that sorts higher."""
     address: _builtins.str
     """Where the scheduler reaches it, host:port."""
     slots: _builtins.int
@@ -510,7 +514,7 @@ class DeregisterWorkerRequest(_message.Message):
     worker_id: _builtins.str
     """Who."""
     incarnation: _builtins.str
-    """Which process of it. Another incarnation is left alone."""
+    """Which process of it."""
     def __init__(
         self,
         *,

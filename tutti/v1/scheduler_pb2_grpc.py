@@ -144,6 +144,8 @@ class SchedulerServiceServicer:
     def CancelTasks(self, request, context):
         """Stops attempts. Queued ones end CANCELLED at once; leased ones are passed on to their worker, and end by its word.
         An attempt that is not known here ends CANCELLED too. The outcome always comes on the update stream.
+
+        FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Watch again; the new leader is told anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +157,7 @@ class SchedulerServiceServicer:
         names as running.
 
         INVALID_ARGUMENT: no id, address, slots or kinds.
+        FAILED_PRECONDITION (STALE_INCARNATION): a later process is registered under this id. Stop all attempts and exit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,13 +165,18 @@ class SchedulerServiceServicer:
 
     def Heartbeat(self, request, context):
         """Says that a worker lives, and which models are ready. The answer says what the scheduler wants of it.
+
+        FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Register.
+        FAILED_PRECONDITION (STALE_INCARNATION): another process is registered under this id. Stop all attempts and exit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeregisterWorker(self, request, context):
-        """Takes a worker out of the fleet at once. Leases that it still has are LOST.
+        """Takes a worker out of the fleet at once. Leases that it still has are LOST. One that is not known has left.
+
+        FAILED_PRECONDITION (STALE_INCARNATION): another process is registered under this id; it stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,6 +42,8 @@ class SchedulerServiceStub:
     CancelTasks: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.CancelTasksRequest, _scheduler_pb2.CancelTasksResponse]
     """Stops attempts. Queued ones end CANCELLED at once; leased ones are passed on to their worker, and end by its word.
     An attempt that is not known here ends CANCELLED too. The outcome always comes on the update stream.
+
+      FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Watch again; the new leader is told anew.
     """
     RegisterWorker: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.RegisterWorkerRequest, _scheduler_pb2.RegisterWorkerResponse]
     """Makes a worker known, together with what it runs at the moment. The scheduler then opens WatchAttempts on it. A
@@ -49,11 +51,19 @@ class SchedulerServiceStub:
     names as running.
 
       INVALID_ARGUMENT: no id, address, slots or kinds.
+      FAILED_PRECONDITION (STALE_INCARNATION): a later process is registered under this id. Stop all attempts and exit.
     """
     Heartbeat: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.HeartbeatRequest, _scheduler_pb2.HeartbeatResponse]
-    """Says that a worker lives, and which models are ready. The answer says what the scheduler wants of it."""
+    """Says that a worker lives, and which models are ready. The answer says what the scheduler wants of it.
+
+      FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Register.
+      FAILED_PRECONDITION (STALE_INCARNATION): another process is registered under this id. Stop all attempts and exit.
+    """
     DeregisterWorker: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.DeregisterWorkerRequest, _scheduler_pb2.DeregisterWorkerResponse]
-    """Takes a worker out of the fleet at once. Leases that it still has are LOST."""
+    """Takes a worker out of the fleet at once. Leases that it still has are LOST. One that is not known has left.
+
+      FAILED_PRECONDITION (STALE_INCARNATION): another process is registered under this id; it stays.
+    """
     ListWorkers: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ListWorkersRequest, _scheduler_pb2.ListWorkersResponse]
     """Lists the fleet, by id."""
     GetWorker: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.GetWorkerRequest, _scheduler_pb2.GetWorkerResponse]
@@ -129,6 +139,8 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_scheduler_pb2.CancelTasksResponse]:
         """Stops attempts. Queued ones end CANCELLED at once; leased ones are passed on to their worker, and end by its word.
         An attempt that is not known here ends CANCELLED too. The outcome always comes on the update stream.
+
+          FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Watch again; the new leader is told anew.
         """
 
     @_abc_1.abstractmethod
@@ -142,6 +154,7 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         names as running.
 
           INVALID_ARGUMENT: no id, address, slots or kinds.
+          FAILED_PRECONDITION (STALE_INCARNATION): a later process is registered under this id. Stop all attempts and exit.
         """
 
     @_abc_1.abstractmethod
@@ -150,7 +163,11 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scheduler_pb2.HeartbeatRequest,
         context: _aio.ServicerContext[_scheduler_pb2.HeartbeatRequest, _abc.Awaitable[_scheduler_pb2.HeartbeatResponse]],
     ) -> _abc.Awaitable[_scheduler_pb2.HeartbeatResponse]:
-        """Says that a worker lives, and which models are ready. The answer says what the scheduler wants of it."""
+        """Says that a worker lives, and which models are ready. The answer says what the scheduler wants of it.
+
+          FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Register.
+          FAILED_PRECONDITION (STALE_INCARNATION): another process is registered under this id. Stop all attempts and exit.
+        """
 
     @_abc_1.abstractmethod
     def DeregisterWorker(
@@ -158,7 +175,10 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scheduler_pb2.DeregisterWorkerRequest,
         context: _aio.ServicerContext[_scheduler_pb2.DeregisterWorkerRequest, _abc.Awaitable[_scheduler_pb2.DeregisterWorkerResponse]],
     ) -> _abc.Awaitable[_scheduler_pb2.DeregisterWorkerResponse]:
-        """Takes a worker out of the fleet at once. Leases that it still has are LOST."""
+        """Takes a worker out of the fleet at once. Leases that it still has are LOST. One that is not known has left.
+
+          FAILED_PRECONDITION (STALE_INCARNATION): another process is registered under this id; it stays.
+        """
 
     @_abc_1.abstractmethod
     def ListWorkers(

@@ -326,6 +326,7 @@ class TaskOrder(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     RECOVERED_FIELD_NUMBER: _builtins.int
     SUSPECT_FIELD_NUMBER: _builtins.int
+    JOB_EPOCH_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job that it belongs to."""
     task: _builtins.str
@@ -349,6 +350,10 @@ class TaskOrder(_message.Message):
     suspect: _builtins.bool
     """True for the last attempt of a task whose attempt before was lost together with its worker: the task may be what
     kills workers. At most one such attempt runs on a worker at a time, so that a bystander is not taken for it.
+    """
+    job_epoch: _builtins.int
+    """How often the job had been claimed when its driver said this. Where an attempt is known under a higher one, the
+    order comes from a driver that has been taken over since: it changes nothing, and its updates go to the successor.
     """
     @_builtins.property
     def input(self) -> _struct_pb2.Struct:
@@ -388,10 +393,11 @@ class TaskOrder(_message.Message):
         traceparent: _builtins.str | None = ...,
         recovered: _builtins.bool | None = ...,
         suspect: _builtins.bool | None = ...,
+        job_epoch: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "resources", b"resources", "resume_from", b"resume_from", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "input", b"input", "job_id", b"job_id", "kind", b"kind", "labels", b"labels", "owner", b"owner", "priority", b"priority", "recovered", b"recovered", "request_id", b"request_id", "resources", b"resources", "resume_from", b"resume_from", "suspect", b"suspect", "task", b"task", "timeout", b"timeout", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "input", b"input", "job_epoch", b"job_epoch", "job_id", b"job_id", "kind", b"kind", "labels", b"labels", "owner", b"owner", "priority", b"priority", "recovered", b"recovered", "request_id", b"request_id", "resources", b"resources", "resume_from", b"resume_from", "suspect", b"suspect", "task", b"task", "timeout", b"timeout", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -436,6 +442,7 @@ class AttemptRef(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     LEASE_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    JOB_EPOCH_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     task: _builtins.str
@@ -446,6 +453,8 @@ class AttemptRef(_message.Message):
     """The lease it runs under; empty where none was given out."""
     kind: _builtins.str
     """The task's kind, where a worker names what it runs."""
+    job_epoch: _builtins.int
+    """As in the order. What a driver that has been taken over wants stopped goes on for its successor."""
     def __init__(
         self,
         *,
@@ -454,10 +463,11 @@ class AttemptRef(_message.Message):
         attempt: _builtins.int | None = ...,
         lease_id: _builtins.str | None = ...,
         kind: _builtins.str | None = ...,
+        job_epoch: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_id", b"job_id", "kind", b"kind", "lease_id", b"lease_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "job_epoch", b"job_epoch", "job_id", b"job_id", "kind", b"kind", "lease_id", b"lease_id", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
