@@ -6,6 +6,7 @@ old driver, should it only have been paused, is refused at its next commit.
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Sequence
 
 from services.orchestrator import metrics
@@ -64,7 +65,7 @@ class Claims:
         self._stopping = True
 
     async def start(self) -> None:
-        await self._store.refresh_lease(self.replica, self._address, self._lease_seconds)
+        await self._renew()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -82,7 +83,7 @@ class Claims:
         """Refresh the lease, and look after what others left behind."""
         while True:
             try:
-                await self._store.refresh_lease(self.replica, self._address, self._lease_seconds)
+                await self._renew()
                 await self._catalogue.refresh()
                 if not self._stopping:
                     await self._adopt_own()
@@ -90,6 +91,26 @@ class Claims:
             except errors.Unavailable as error:
                 log.warning("could not refresh the lease", extra={"error": error.message})
             await asyncio.sleep(self._lease_seconds / 3)
+
+    async def _renew(self) -> None:
+        """Refresh the lease. Had it run out, because this process was paused or Redis away, others may have taken jobs
+        over: those are let go before anything more is handed over."""
+        asked = time.monotonic()
+        await self._store.refresh_lease(self.replica, self._address, self._lease_seconds)
+        lapsed = time.monotonic() > self._driver.trusted_until
+        if lapsed:
+            await self._let_go_of_what_was_taken()
+        self._driver.trusted_until = asked + self._lease_seconds
+        if lapsed:
+            self._driver.hand_over_again()
+
+    async def _let_go_of_what_was_taken(self) -> None:
+        known = self._driver.epochs()
+        stored = await self._store.epochs(known)
+        taken = [job_id for job_id, epoch in known.items() if stored[job_id] != epoch]
+        for job_id in taken:
+            self._driver.disown(job_id)
+        log.warning("the lease had run out", extra={"jobs": len(known), "taken_over": len(taken)})
 
     async def _read(self, partition: int) -> None:
         pauses = backoff.delays(0.05, 1.0)
@@ -158,8 +179,7 @@ class Claims:
                 partition,
                 [Claimed(entry=entry, stream=stream, job_id=job_id, epoch=0) for entry, job_id in entries.items()],
             )
-        if not (await self._store.consumers(partition, stream)).get(dead):
-            await self._store.forget_consumer(partition, stream, dead)
+        await self._store.forget_consumer(partition, stream, dead)
 
     async def _wishes(self) -> None:
         """Hear of wishes recorded at other replicas. After a break, every job in hand is looked at again."""

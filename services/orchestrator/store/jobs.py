@@ -1,6 +1,6 @@
 """The adapter between jobs and Redis: one method per thing that the orchestrator does to its store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -236,8 +236,9 @@ class JobStore:
         return {entry.decode(): fields[b"id"].decode() for rows in found for entry, fields in rows}
 
     async def forget_consumer(self, partition: int, stream: int, replica: str) -> None:
+        """Drop a dead replica's name from a stream, unless it holds entries there: should it have been only paused."""
         with redis_client.translated():
-            await self._redis.xgroup_delconsumer(keys.streams(partition)[stream - 1], keys.GROUP, replica)
+            await self._scripts["forget"](keys=[keys.streams(partition)[stream - 1]], args=[replica])
 
     async def get(self, job_id: str) -> Stored:
         partition = ids.partition_of(job_id, self.partitions)
@@ -246,6 +247,21 @@ class JobStore:
         if not fields:
             raise ids.no_such_job(job_id)
         return records.parse(job_id, fields)
+
+    async def epochs(self, job_ids: Iterable[str]) -> dict[str, int]:
+        """How often each job has been claimed; 0 where it is gone."""
+        by_partition: dict[int, list[str]] = {}
+        for job_id in job_ids:
+            by_partition.setdefault(ids.partition_of(job_id, self.partitions), []).append(job_id)
+        found: dict[str, int] = {}
+        with redis_client.translated():
+            for partition, of_partition in by_partition.items():
+                pipeline = self._redis.pipeline(transaction=False)
+                for job_id in of_partition:
+                    pipeline.hget(keys.job(partition, job_id), "epoch")
+                answers = await pipeline.execute()
+                found.update(zip(of_partition, (int(epoch or 0) for epoch in answers), strict=True))
+        return found
 
     async def head(self, job_id: str) -> tuple[str, int, str]:
         """Owner, state and last event id."""
