@@ -65,7 +65,7 @@ class Claims:
         self._stopping = True
 
     async def start(self) -> None:
-        await self._renew()
+        await self.renew()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -83,7 +83,7 @@ class Claims:
         """Refresh the lease, and look after what others left behind."""
         while True:
             try:
-                await self._renew()
+                await self.renew()
                 await self._catalogue.refresh()
                 if not self._stopping:
                     await self._adopt_own()
@@ -92,7 +92,7 @@ class Claims:
                 log.warning("could not refresh the lease", extra={"error": error.message})
             await asyncio.sleep(self._lease_seconds / 3)
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
         """Refresh the lease. Had it run out, because this process was paused or Redis away, others may have taken jobs
         over: those are let go before anything more is handed over."""
         asked = time.monotonic()

@@ -159,6 +159,10 @@ class Driver:
     def epochs(self) -> dict[str, int]:
         return {job_id: driven.epoch for job_id, driven in self._driven.items()}
 
+    def outstanding(self, job_id: str) -> dict[str, int]:
+        """The attempts that the scheduler knows of, or should."""
+        return {name: attempt for name, (attempt, _) in self._driven[job_id].open.items()}
+
     def disown(self, job_id: str) -> None:
         """Another replica drives it."""
         driven = self._driven.get(job_id)
