@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from services.scheduler import metrics
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 #: A lease that was accepted and has not begun for so long, in seconds, is announced.
 ANNOUNCE_SECONDS = 0.05
+#: A lease of an earlier term that no orchestrator has asked for after so long, in seconds, is of a job that is over. By
+#: then the jobs of every replica that died have long been taken over.
+ORPHAN_SECONDS = 60.0
 
 
 class Dispatcher:
@@ -48,6 +52,8 @@ class Dispatcher:
         self._unsettled: dict[TaskKey, Waiting] = {}
         #: Attempts that were stopped in that time: a worker that still names one as running is told.
         self._stopped: set[AttemptKey] = set()
+        #: Leases that were adopted, with the time by which somebody should have asked for them.
+        self._adopted: deque[tuple[float, Held]] = deque()
         #: A worker has heard a later leader: this term is over.
         self.superseded = asyncio.Event()
 
@@ -245,10 +251,11 @@ class Dispatcher:
         if known is not None:
             if info.incarnation < known.info.incarnation:
                 raise _replaced(info.worker_id)
-            if known.info.incarnation == info.incarnation and known.connected:
-                known.heard()
+            if known.info.incarnation == info.incarnation:
+                # It could not reach this leader for a moment. What it has is still its own.
+                known.lives()
                 return
-            self._remove_worker(info.worker_id, "it registered anew", keep=request.running)
+            self._remove_worker(info.worker_id, "it registered anew")
         link = WorkerLink(
             info,
             term=self.term,
@@ -335,6 +342,20 @@ class Dispatcher:
         if waiting is not None:
             self._forget_waiting(adopted.key, ref.attempt)
             self._take(waiting.orchestrator_id, waiting.order)
+        else:
+            self._adopted.append((time.monotonic() + ORPHAN_SECONDS, adopted))
+
+    def _stop_orphans(self, now: float) -> None:
+        """Stop what runs for nobody: a worker was away while its attempts ended elsewhere, under a leader before."""
+        while self._adopted and self._adopted[0][0] < now:
+            _, held = self._adopted.popleft()
+            if self.leases.find(held.key) is not held or held.orchestrator_id:
+                continue
+            if self._peers.listening:
+                log.info("nobody asked for an attempt", extra={"lease": held.lease_id, "worker": held.worker_id})
+                self._links[held.worker_id].stop(held.ref())
+            else:
+                self._adopted.append((now + ORPHAN_SECONDS, held))
 
     async def _follow(self, link: WorkerLink) -> None:
         try:
@@ -344,27 +365,17 @@ class Dispatcher:
                 self._remove_worker(link.info.worker_id, error.message)
                 self.place()
 
-    def _remove_worker(self, worker_id: str, why: str, keep: Iterable[task_pb2.AttemptRef] = ()) -> None:
-        """Take a worker out of the fleet; its leases are lost, except those in `keep`, which it still runs."""
-        kept = {ref.lease_id for ref in keep}
+    def _remove_worker(self, worker_id: str, why: str) -> None:
+        """Take a worker out of the fleet; its leases are lost."""
         del self._links[worker_id]
         self.fleet.leave(worker_id)
         task = self._link_tasks.pop(worker_id)
         if task is not asyncio.current_task():
             task.cancel()
         for held in self.leases.of_worker(worker_id):
-            if held.lease_id in kept:
-                self.leases.drop(held)
-                self._unsettled_again(held)
-            else:
-                self._lose(held, f"worker {worker_id} is gone: {why}")
+            self._lose(held, f"worker {worker_id} is gone: {why}")
         metrics.WORKERS.set(len(self._links))
         log.warning("a worker left", extra={"worker": worker_id, "why": why})
-
-    def _unsettled_again(self, held: Held) -> None:
-        """A lease that its worker still runs, but whose stream has to be opened anew."""
-        if held.order is not None:
-            self._unsettled[held.key] = self._waiting(held.orchestrator_id, held.order)
 
     async def _on_updates(self, link: WorkerLink, batch: task_pb2.UpdateBatch) -> None:
         to: dict[str, int] = {}
@@ -437,9 +448,15 @@ class Dispatcher:
 
     async def upkeep(self) -> None:
         """Give up silent workers, settle recovered orders, forget orchestrators that are gone."""
+        pause = min(0.2, self._heartbeat_ttl / 6)
         while True:
-            await asyncio.sleep(min(0.2, self._heartbeat_ttl / 6))
+            due = time.monotonic() + pause
+            await asyncio.sleep(pause)
             now = time.monotonic()
+            if now - due > pause:
+                # It was this process that paused: heartbeats that came meanwhile have not been read yet.
+                for link in self.links():
+                    link.last_heard += now - due
             for link in self.links():
                 if now - link.last_heard > self._heartbeat_ttl:
                     self._remove_worker(link.info.worker_id, "it missed its heartbeats")
@@ -448,6 +465,7 @@ class Dispatcher:
                     self.queue.push(waiting)
                 self._unsettled.clear()
                 self._stopped.clear()
+            self._stop_orphans(now)
             self._forget(self._peers.forget_gone())
             self.place()
             metrics.QUEUED.set(len(self.queue))

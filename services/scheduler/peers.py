@@ -27,6 +27,11 @@ class Peers:
         self._epoch = epoch
         self._peers: dict[str, Peer] = {}
 
+    @property
+    def listening(self) -> bool:
+        """Whether there is any orchestrator that could ask for what it misses."""
+        return any(peer.streams for peer in self._peers.values())
+
     def outbox(self, orchestrator_id: str) -> Outbox:
         return self._peer(orchestrator_id).outbox
 

@@ -70,6 +70,11 @@ class WorkerLink:
     def heard(self) -> None:
         self.heartbeat_ms, self.last_heard = clock.now_ms(), time.monotonic()
 
+    def lives(self) -> None:
+        """It has registered again: should its stream be broken, it will be back."""
+        self.heard()
+        self._broken_since = 0.0
+
     def execute(self, lease: task_pb2.Lease) -> None:
         self._leases.put(lease)
 

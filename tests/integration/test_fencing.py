@@ -9,6 +9,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from services.scheduler import dispatch
 from services.scheduler import leader as election
 from services.scheduler import metrics as scheduler_metrics
 from services.scheduler.leader import Election
@@ -278,6 +279,34 @@ class TestWorkersOfOneName:
     async def test_one_that_has_gone_may_sign_off_again(self, at_scheduler: Any) -> None:
         leave = scheduler_pb2.DeregisterWorkerRequest(worker_id="nobody", incarnation="x")
         await at_scheduler.DeregisterWorker(leave, timeout=5)
+
+
+class TestAttemptsThatNobodyWants:
+    async def test_what_a_worker_still_runs_of_a_job_that_is_over_is_stopped(
+        self,
+        redis_url: str,
+        scheduler: RunningScheduler,
+        stage: Stage,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The worker was away over a change of the leader, and its attempt was decided elsewhere meanwhile."""
+        monkeypatch.setattr(dispatch, "ORPHAN_SECONDS", 0.3)
+        async with (
+            running_scheduler(redis_url, name="s2") as standby,
+            calling([scheduler, standby]) as caller,
+            running_worker([scheduler, standby], tmp_path, stage.handlers()) as worker,
+        ):
+            await caller.schedule(HOLD)
+            await caller.hears(HOLD, "started")
+            await worker.fall_silent()
+            await scheduler.die()
+            await eventually(lambda: standby.leads, what="the standby leads")
+
+            worker.join()
+
+            await eventually(lambda: stage.cancelled == ["job-0/main.1"], what="it is stopped")
+            await eventually(lambda: worker.runner.free_slots == 2, what="its slot is free")
 
 
 class TestDriversThatWereTakenOver:

@@ -6,6 +6,9 @@ test.ticks  {count, each,       says `count` lines, `each` at a time and `pause`
              pause, delay}
 test.fail   {times}             fails its first `times` attempts, then succeeds
 test.effect {path, line}        appends a line to a file: the log of side effects
+test.journal {path, steps, seconds, fails}
+                                works in steps with a checkpoint after each, fails its first `fails` attempts, and says
+                                in a file `<begin, end, fail or cancelled> <job> <attempt> <steps done>`
 test.crash  {spare}             kills its own process, unless it is to be spared
 """
 
@@ -48,13 +51,41 @@ async def fail(context: Context, input: JsonObject) -> JsonObject:
 
 
 async def effect(context: Context, input: JsonObject) -> JsonObject:
-    # O_APPEND: lines of several processes never mix.
-    file = os.open(str(input["path"]), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    _append(str(input["path"]), str(input["line"]))
+    return {}
+
+
+async def journal(context: Context, input: JsonObject) -> JsonObject:
+    steps, seconds = int(input.get("steps", 1)), float(input.get("seconds", 0))
+    saved = context.resume_from
+    done = int(saved.note["done"]) if saved is not None else 0
+
+    def write(what: str) -> None:
+        _append(str(input["path"]), f"{what} {context.job_id} {context.attempt} {done}")
+
+    write("begin")
     try:
-        os.write(file, f"{input['line']}\n".encode())
+        while done < steps:
+            await asyncio.sleep(seconds / steps)
+            done += 1
+            await context.checkpoint({"done": done})
+    except asyncio.CancelledError:
+        write("cancelled")
+        raise
+    if context.attempt <= int(input.get("fails", 0)):
+        write("fail")
+        raise TaskFailure("failing on purpose", reason="ON_PURPOSE")
+    write("end")
+    return {"done": done}
+
+
+def _append(path: str, line: str) -> None:
+    # O_APPEND: lines of several processes never mix.
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, f"{line}\n".encode())
     finally:
         os.close(file)
-    return {}
 
 
 async def crash(context: Context, input: JsonObject) -> JsonObject:
@@ -86,5 +117,10 @@ def handlers() -> list[Handler]:
         ),
         Handler(kind="test.fail", run=fail, input_schema=_schema(times=count)),
         Handler(kind="test.effect", run=effect, input_schema=_schema(("path", "line"), path=text, line=text)),
+        Handler(
+            kind="test.journal",
+            run=journal,
+            input_schema=_schema(("path",), path=text, steps=count, seconds=seconds, fails=count),
+        ),
         Handler(kind="test.crash", run=crash),
     ]
