@@ -1,0 +1,63 @@
+"""A cancelled job leaves the model idle, and nothing half-written anywhere."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.fixtures.meshes import eventually
+from tutti.client import Client, music
+from tutti.embedded import Mesh
+from tutti.v1 import job_pb2
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def rendering(client: Client, job_id: str) -> None:
+    """Return once the model has sent the first of its audio."""
+    async for event in client.watch(job_id):
+        if event.HasField("progress") and event.task == "render":
+            return
+
+
+async def in_hand(mesh: Mesh, http: httpx.AsyncClient) -> float:
+    """Requests that muscgen works on, and requests that Triton holds for it, as Triton says."""
+    assert mesh.endpoints.triton is not None
+    counted = ("tutti_muscgen_active_requests", 'nv_inference_pending_request_count{model="muscgen"')
+    lines = (await http.get(mesh.endpoints.triton.metrics)).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(counted))
+
+
+def files_below(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+async def test_a_cancelled_render_leaves_an_idle_model_and_no_half_of_a_file(
+    mesh: Mesh, http: httpx.AsyncClient, client: Client, data_dir: Path
+) -> None:
+    ids = [await client.submit(music("a very long piece", duration=600)) for _ in range(3)]
+    await asyncio.wait_for(asyncio.gather(*(rendering(client, job_id) for job_id in ids)), 60)
+    assert await in_hand(mesh, http) >= 3
+    # What is being written is there, so that its absence later says something.
+    assert [name for name in files_below(data_dir / "work") if name.endswith("mix.wav")]
+
+    for answer in await asyncio.gather(*(http.delete(f"/jobs/{job_id}") for job_id in ids)):
+        assert answer.status_code == 202
+
+    async def idle() -> bool:
+        return await in_hand(mesh, http) == 0
+
+    await eventually(idle, within=20)
+    jobs = await asyncio.wait_for(asyncio.gather(*(client.wait(job_id) for job_id in ids)), 20)
+    assert {job.state for job in jobs} == {job_pb2.JOB_STATE_CANCELLED}
+    for job in jobs:
+        assert {artifact.name for artifact in job.artifacts} == {"plan.json"}
+        kept = {Path(name).name for name in files_below(data_dir / "artifacts" / job.job_id)}
+        assert kept == {"plan.json", ".artifact.json"}
+    assert files_below(data_dir / "artifacts" / ".staging") == []
+    await eventually(lambda: _holds(files_below(data_dir / "work") == []), why=lambda: "scratch files are left")
+
+
+async def _holds(what: bool) -> bool:
+    return what
