@@ -332,7 +332,7 @@ class Driver:
             # Another may drive the job by now, and have run this attempt to its end. `Claims` finds out first.
             driven.open[name] = (task.attempt, told)
             return
-        driven.open[name] = (task.attempt, told or bool(self._link.epoch))
+        driven.open[name] = (task.attempt, told or self._link.connected)
         self._link.hand_over(order)
 
     def _order(self, driven: Driven, task: TaskRecord) -> task_pb2.TaskOrder | None:

@@ -41,17 +41,26 @@ class SchedulerLink:
         self._follower = Follower(self._open, on_epoch=self._new_epoch, on_updates=on_updates, on_break=self._broken)
         #: The leader's term; empty until the first one is met.
         self.epoch = ""
+        #: Whether its stream is open. While it is not, nothing is sent, so that the next leader can place at once what
+        #: no earlier one has heard of.
+        self.connected = False
+        #: Something was not sent.
+        self._missed = False
         self._acknowledged = 0
         self._acknowledged_to_peer = 0
 
     def hand_over(self, order: task_pb2.TaskOrder) -> None:
-        """Hand an order to the leader. With none it is dropped: a new term asks for all that is outstanding."""
-        if self.epoch:
-            self._outgoing.put(order)
+        """Hand an order to the leader. With none it is dropped: the next stream asks for all that is outstanding."""
+        self._submit(order)
 
     def stop(self, attempt: task_pb2.AttemptRef) -> None:
-        if self.epoch:
-            self._outgoing.put(attempt)
+        self._submit(attempt)
+
+    def _submit(self, item: task_pb2.TaskOrder | task_pb2.AttemptRef) -> None:
+        if self.connected:
+            self._outgoing.put(item)
+        else:
+            self._missed = True
 
     def acknowledge(self, number: int) -> None:
         """Everything up to this update is recorded."""
@@ -69,15 +78,24 @@ class SchedulerLink:
     async def _open(self, after: task_pb2.UpdateCursor) -> AsyncIterator[task_pb2.UpdateBatch]:
         request = scheduler_pb2.WatchTasksRequest(orchestrator_id=self._id, after=after)
         async for response in self._stub.WatchTasks(request):
+            if not self.connected and response.batch.epoch == self.epoch:
+                self._back()
             yield response.batch
+
+    def _back(self) -> None:
+        """The stream broke for a moment; the leader is the same."""
+        self.connected, missed, self._missed = True, self._missed, False
+        if missed:
+            self._on_new_leader()
 
     async def _new_epoch(self, epoch: str) -> None:
         log.info("following a scheduler", extra={"epoch": epoch})
-        self.epoch = epoch
+        self.epoch, self.connected, self._missed = epoch, True, False
         self._acknowledged = self._acknowledged_to_peer = 0
         self._on_new_leader()
 
     async def _broken(self, error: errors.TuttiError) -> None:
+        self.connected = False
         log.warning("the scheduler's stream broke", extra={"error": error.message})
 
     async def _send(self, items: Sequence[task_pb2.TaskOrder | task_pb2.AttemptRef]) -> list[None]:

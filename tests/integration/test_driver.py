@@ -1,6 +1,7 @@
 """Jobs driven by real replicas on a real Redis; the scheduler is real gRPC and does what the test says."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -248,6 +249,21 @@ class TestTakeOver:
         assert (await scheduler.order(recovered=True)).job_id == job_id
         scheduler.say(succeeded(job_id=job_id))
         await replica.until(job_id, SUCCEEDED)
+
+    @pytest.mark.parametrize("epoch", ["1", "2"], ids=["the same leader", "another leader"])
+    async def test_what_no_leader_has_heard_of_is_not_called_recovered(self, redis_url: str, epoch: str) -> None:
+        """Recovered orders wait until workers have said what they run; a new one need not."""
+        former = ScriptedScheduler()  # type: ignore[abstract]  # as above
+        async with serving(former) as address:
+            stack = AsyncExitStack()
+            replica = await stack.enter_async_context(running_replica(redis_url, address))
+        async with stack:
+            await eventually(lambda: not replica.driver.link.connected, what="it notices that the leader is gone")
+            job_id = await replica.submit(task_spec())
+            later = ScriptedScheduler(epoch)  # type: ignore[abstract]  # as above
+            async with serving(later, address):
+                assert (await later.order(recovered=False)).job_id == job_id
+        assert former.orders == []
 
     async def test_the_jobs_of_a_dead_replica_are_driven_on(
         self, redis_url: str, address: str, scheduler: ScriptedScheduler
