@@ -276,6 +276,25 @@ class TestWorkersOfOneName:
                 assert later.runner.free_slots == 1
             earlier._beating = None
 
+    async def test_the_same_process_keeps_what_it_runs_when_it_registers_again(
+        self, scheduler: RunningScheduler, worker: RunningWorker, at_scheduler: Any, caller: Caller, stage: Stage
+    ) -> None:
+        """As after the scheduler was paused: the stream has not been opened anew yet."""
+        await caller.schedule(HOLD)
+        await caller.hears(HOLD, "started")
+        assert scheduler.servicer.dispatcher is not None
+        link = scheduler.servicer.dispatcher.link("w1")
+        assert link is not None
+        link.connected = False
+
+        again = scheduler_pb2.RegisterWorkerRequest(info=link.info, running=worker.runner.running())
+        await at_scheduler.RegisterWorker(again, timeout=5)
+
+        stage.let_go()
+        await caller.hears(HOLD, "succeeded")
+        assert stage.cancelled == []
+        assert "lost" not in caller.heard(HOLD)
+
     async def test_one_that_has_gone_may_sign_off_again(self, at_scheduler: Any) -> None:
         leave = scheduler_pb2.DeregisterWorkerRequest(worker_id="nobody", incarnation="x")
         await at_scheduler.DeregisterWorker(leave, timeout=5)
