@@ -35,10 +35,16 @@ def about(**run: Any) -> About:
 def title(about: About) -> str:
     """Two lines for people."""
     return (
-        f"{about['jobs']:,} jobs, median of {about['rounds']} rounds, commit {about['commit']}, {about['date']}\n"
+        f"{_quantity(about)}, commit {about['commit']}, {about['date']}\n"
         f"{about['cores']} cores ({about['cpu']}), {about['memory_gib']} GiB, Python {about['python']}, "
         f"Redis {about['redis']} with AOF everysec"
     )
+
+
+def _quantity(about: About) -> str:
+    if "trips" in about:
+        return f"{about['trips']:,} times each"
+    return f"{about['jobs']:,} jobs, median of {about['rounds']} rounds"
 
 
 def write_json(file: Path, about: About, figures: Mapping[str, Any]) -> None:
