@@ -10,10 +10,10 @@ BIN := .venv/bin
 # make test TIERS=tests/unit for the quick ones only.
 TIERS ?= tests/unit tests/integration tests/e2e
 
-.PHONY: help setup setup-dev demo up test lint format proto bench chaos docs lock clean
+.PHONY: help setup setup-dev demo up test lint format proto bench bench-peers chaos docs lock clean
 
 help: ## Say what can be made
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  %-10s %s\n' "$$name" "$$does"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  %-11s %s\n' "$$name" "$$does"; done
 
 setup: ## Make .venv with everything a mesh runs on; takes no time once it is there
 	@scripts/setup.sh runtime
@@ -43,6 +43,9 @@ proto: setup-dev ## Generate the stubs in tutti/v1 from protos/
 bench: setup-dev ## Measure a mesh on this machine
 	@$(BIN)/python -m bench $(ARGS)
 
+bench-peers: setup-dev ## The same beside other job queues, which it installs in bench/.peers
+	@$(BIN)/python -m bench --peers $(ARGS)
+
 chaos: ## Kill, pause and cut parts of a mesh under load
 	@echo "make chaos: not built yet; it comes with a later issue" >&2
 	@exit 1
@@ -56,5 +59,5 @@ lock: ## Pin every dependency anew (needs uv); ARGS="--upgrade" takes newer vers
 	@scripts/lock.sh $(ARGS)
 
 clean: ## Remove .venv and every cache; data in .tutti/ and music in demo/ stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf bench/.peers .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,35 +1,23 @@
-"""The measurements. Each takes a running mesh and returns figures; none decides whether they are good."""
+"""What a caller gets of an idle mesh, and what its gateway takes. Each measurement takes a running mesh and returns
+figures; none decides whether they are good."""
 
 import asyncio
+import contextlib
+import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from bench import http_load
+from bench import http_load, load
+from bench.figures import Latency, latency
+from bench.programs import running
+from bench.stage import KIND
 from tutti.client import Client, task
 from tutti.client.client import RESTING
-from tutti.v1 import job_pb2
+from tutti.embedded import ports, probes
 
-#: A small but real input: what a no-op job carries through every hop.
-INPUT = {"prompt": "a chill lo-fi beat, 90 bpm, piano", "bars": 16}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Latency:
-    p50_ms: float
-    p99_ms: float
-
-
-def latency(seconds: Sequence[float]) -> Latency:
-    ordered = sorted(seconds)
-    return Latency(
-        p50_ms=ordered[len(ordered) // 2] * 1e3, p99_ms=ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1e3
-    )
-
-
-def noop() -> job_pb2.JobSpec:
-    return task("test.echo", INPUT)
+CONNECTIONS = 64
+START_SECONDS = 20.0
 
 
 async def round_trip(client: Client, jobs: int) -> Latency:
@@ -37,7 +25,7 @@ async def round_trip(client: Client, jobs: int) -> Latency:
     taken = []
     for _ in range(jobs):
         begun = time.perf_counter()
-        job_id = await client.submit(noop())
+        job_id = await client.submit(load.noop())
         async for event in client.watch(job_id):
             if event.job_moved.state in RESTING:
                 break
@@ -53,58 +41,20 @@ async def event_latency(client: Client, ticks: int) -> Latency:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Throughput:
-    submitted_per_second: float
-    finished_per_second: float
+async def submits(url: str, requests: int) -> float:
+    """`POST /jobs` per second, of a gateway or of what stands in for one."""
+    address = urlsplit(url)
+    body = {"kind": KIND, "input": load.INPUT}
+    host, port = address.hostname or "127.0.0.1", address.port or 80
+    return await http_load.post(host, port, "/jobs", body, requests=requests, connections=CONNECTIONS)
 
 
-#: Returns once every job has come to rest.
-Drained = Callable[[], Awaitable[None]]
-
-
-async def calls_of_one(client: Client, drained: Drained, jobs: int, *, in_flight: int = 100) -> Throughput:
-    """`client.submit` once per job, so many at a time, until every job has ended."""
-
-    async def submitter(count: int) -> None:
-        for _ in range(count):
-            await client.submit(noop())
-
-    begun = time.perf_counter()
-    await asyncio.gather(*(submitter(jobs // in_flight) for _ in range(in_flight)))
-    submitted = time.perf_counter() - begun
-    await drained()
-    return _throughput(jobs, submitted, time.perf_counter() - begun)
-
-
-async def batches(client: Client, drained: Drained, jobs: int, *, size: int = 100, in_flight: int = 10) -> Throughput:
-    """`client.submit_all` with so many jobs each, until every job has ended."""
-
-    async def submitter(rounds: int) -> None:
-        for _ in range(rounds):
-            await client.submit_all([noop() for _ in range(size)])
-
-    begun = time.perf_counter()
-    rounds = jobs // size // in_flight
-    await asyncio.gather(*(submitter(rounds) for _ in range(in_flight)))
-    submitted = time.perf_counter() - begun
-    await drained()
-    return _throughput(rounds * size * in_flight, submitted, time.perf_counter() - begun)
-
-
-async def rest_submits(gateway: str, *, requests: int, connections: int = 64) -> float:
-    """`POST /jobs` per second."""
-    address = urlsplit(gateway)
-    body = {"kind": "test.echo", "input": INPUT}
-    return await http_load.post(
-        address.hostname or "127.0.0.1",
-        address.port or 80,
-        "/jobs",
-        body,
-        requests=requests,
-        connections=connections,
-    )
-
-
-def _throughput(jobs: int, submitted: float, finished: float) -> Throughput:
-    return Throughput(submitted_per_second=jobs / submitted, finished_per_second=jobs / finished)
+@contextlib.asynccontextmanager
+async def echo() -> AsyncIterator[str]:
+    """The URL of a bare FastAPI service that runs meanwhile."""
+    port = ports.pick(1)[0]
+    url = f"http://{ports.LOOPBACK}:{port}"
+    async with running((sys.executable, "-m", "bench.echo", str(port))):
+        async with asyncio.timeout(START_SECONDS):
+            await probes.until(lambda: probes.http_ok(f"{url}/docs"))
+        yield url

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import httpx
 
 from services.orchestrator.store import keys
 from tutti import redis_client, rpc
@@ -27,6 +28,8 @@ SLOTS = 256
 KIND = "test.echo"
 POLL_SECONDS = 0.01
 CALL_SECONDS = 30.0
+#: A metric of the orchestrators.
+SUCCEEDED = 'tutti_jobs_ended_total{state="SUCCEEDED"}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,16 @@ class Stage:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
+    async def ended(self) -> int:
+        """Jobs that the orchestrators say have succeeded."""
+        pages = [await self._page(replica.metrics) for replica in self.endpoints.orchestrators]
+        lines = [line for page in pages for line in page.splitlines() if line.startswith(SUCCEEDED)]
+        return int(sum(float(line.rpartition(" ")[2]) for line in lines))
+
+    async def _page(self, url: str) -> str:
+        async with httpx.AsyncClient(timeout=CALL_SECONDS, trust_env=False) as http:
+            return (await http.get(url)).raise_for_status().text
+
     async def hold(self) -> None:
         """From now on nothing is placed, and jobs are accepted as ever."""
         try:
@@ -79,7 +92,7 @@ class Stage:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                 raise
-            await _start_workers(self.mesh)
+            _start_workers(self.mesh)
             await self.fewer_than(jobs)
 
 
@@ -118,12 +131,11 @@ async def _stop_workers(mesh: Mesh) -> None:
     await asyncio.gather(*(worker.stop(CALL_SECONDS) for worker in _worker_stage(mesh)))
 
 
-async def _start_workers(mesh: Mesh) -> None:
+def _start_workers(mesh: Mesh) -> None:
     assert mesh._layout is not None  # noqa: S101  the mesh is running
     stopped = _worker_stage(mesh)
     stopped[:] = mesh._add(Programs(mesh._options, mesh._layout).workers())
     mesh._stages.pop()
-    await asyncio.gather(*(worker.started() for worker in stopped))
 
 
 def _worker_stage(mesh: Mesh) -> list[Child]:
