@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import machine, processor, rows
+from bench import machine, page, processor, rows
 from bench.figures import Promise, Row, fastest, latency, medians, verdict
 from bench.peers.catalogue import DEFAULT, PEERS
 
@@ -120,3 +120,13 @@ def test_the_machine_is_named_after_what_the_kernel_says() -> None:
 def test_a_run_can_be_kept_as_json(tmp_path: Path) -> None:
     machine.write_json(tmp_path / "run.json", {"jobs": 1}, {"drain": 2.5})
     assert json.loads((tmp_path / "run.json").read_text()) == {"about": {"jobs": 1}, "figures": {"drain": 2.5}}
+
+
+def test_a_kept_run_becomes_a_table_for_the_docs() -> None:
+    about = machine.about(jobs=1_000, rounds=3)
+    peers = {"saq": {"drain": 1_000.0}}
+    run = {"about": about, "figures": {"rows": rows.lines({"drain": 2_000.0}, peers), "rounds": {"tutti": [], **peers}}}
+    found = page.page_of(run).splitlines()
+    assert found[0].startswith("1,000 jobs, median of 3 rounds, commit ")
+    assert found[2] == "| what | Tutti | SAQ | × Python | × BullMQ | must / aim | reaches |"
+    assert found[4] == "| drain, no-op jobs that were held | 2,000 /s | 1,000 /s | 2.00 |  | ≥ 1.5 × / 2.5 × | must |"
