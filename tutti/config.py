@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -20,8 +20,28 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _split_pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().rpartition("=") for part in value.split(",") if part.strip()]
+    for name, _, number in pairs:
+        if not name or not number:
+            raise ValueError("use name=number, separated by commas")
+    return {name.strip(): number.strip() for name, _, number in pairs}
+
+
+def _empty_is_absent(value: object) -> object:
+    return None if value == "" else value
+
+
 #: Separated by commas in the environment, a tuple in the code.
 CommaSeparatedList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+#: Pairs `name=number`, separated by commas.
+NumberByName = Annotated[dict[str, PositiveFloat], NoDecode, BeforeValidator(_split_pairs)]
+CountByName = Annotated[dict[str, NonNegativeInt], NoDecode, BeforeValidator(_split_pairs)]
+#: Empty in the environment: not said.
+OptionalNumber = Annotated[NonNegativeFloat | None, BeforeValidator(_empty_is_absent)]
+OptionalCount = Annotated[NonNegativeInt | None, BeforeValidator(_empty_is_absent)]
 
 S = TypeVar("S", bound=BaseSettings)
 

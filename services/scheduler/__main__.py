@@ -10,6 +10,7 @@ from services.scheduler import metrics
 from services.scheduler.config import SchedulerSettings
 from services.scheduler.dispatch import Dispatcher
 from services.scheduler.leader import Election
+from services.scheduler.placement import Placement
 from services.scheduler.servicer import SchedulerServicer
 from tutti import errors, process, rpc, telemetry
 from tutti.client.client import SCHEDULER
@@ -35,6 +36,8 @@ async def lead(
         try:
             async with asyncio.TaskGroup() as tasks:
                 servicer.dispatcher = Dispatcher(
+                    # Read before anything can be placed, and after the election: see `Election.pause`.
+                    Placement(settings.policy(), paused=await election.paused()),
                     term=term,
                     settle_seconds=settings.settle_seconds,
                     heartbeat_ttl_seconds=settings.heartbeat_ttl_seconds,

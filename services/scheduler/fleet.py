@@ -1,56 +1,141 @@
 """Who could run what, and who has room. Pure: no clock, no I/O.
 
-Workers that serve a kind and have a free slot stand in a ring for that kind; the one at its head is asked first and
-goes to the end, so that load spreads evenly. The rings are mended lazily: a worker that turns out to be full leaves the
-ring when it is met there, and comes back when it has room again.
+Workers with room for a kind stand in a ring for it; the one at its head is asked first and goes to the end, so that
+load spreads evenly. A shape that asks for more than a slot gets a ring of its own when it is first asked for, with the
+workers that fit it. Rings are mended lazily: a worker that turns out to have no room leaves the ring when it is met
+there, and comes back when it has room again. A ring that was empty and is no more is news for those who wait.
 """
 
-from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
+from services.scheduler.capacity import Capacity
 from services.scheduler.orders import Shape
 from tutti.v1 import scheduler_pb2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class Served:
+    """A kind that a worker serves."""
+
+    kind: str
+    concurrency: int
+    models: frozenset[str]
+    rings: "_Rings"
+    ready: bool = False
+    busy: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class Member:
     """A worker and its load."""
 
     info: scheduler_pb2.WorkerInfo
+    worker_id: str
     ready_models: frozenset[str]
+    slots: int
+    capacity: Capacity
     busy: int = 0
-    busy_by_kind: Counter[str] = field(default_factory=Counter)
-    #: What it can run at all, and how many of each at a time.
-    kinds: dict[str, scheduler_pb2.KindInfo] = field(default_factory=dict)
+    #: Suspect attempts among them.
+    suspects: int = 0
+    served: dict[str, Served] = field(default_factory=dict)
     #: It is asked for nothing more.
     closed: bool = False
     #: It is asked for nothing at the moment.
     suspended: bool = False
+    #: It has left.
+    gone: bool = False
 
-    def has_room(self, kind: str) -> bool:
-        known = self.kinds.get(kind)
-        if known is None or self.closed or self.suspended or self.busy >= self.info.slots:
-            return False
-        if known.concurrency and self.busy_by_kind[kind] >= known.concurrency:
-            return False
-        return self.ready_models.issuperset(known.models)
-
-    def satisfies(self, shape: Shape) -> bool:
-        has = self.info.resources
+    def has_room(self, served: Served) -> bool:
         return (
-            shape.cpu <= has.cpu
-            and shape.memory_bytes <= has.memory_bytes
-            and shape.gpus <= has.gpus
-            and shape.gpu_memory_bytes <= has.gpu_memory_bytes
+            self.busy < self.slots
+            and served.ready
+            and not (self.closed or self.suspended)
+            and (not served.concurrency or served.busy < served.concurrency)
+        )
+
+    def fits(self, shape: Shape) -> bool:
+        return (
+            not (shape.suspect and self.suspects)
+            and self.capacity.fits(shape)
             and all(self.info.labels.get(key) == value for key, value in shape.labels)
         )
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """What an attempt occupies."""
+
+    member: Member
+    #: The kind there; None where an adopted attempt is of a kind that its worker serves no more.
+    served: Served | None
+    shape: Shape
+    gpus: tuple[int, ...] = ()
+    #: Who it counts for; None while that is not known.
+    owner: str | None = None
+    #: The limited models that it counts for.
+    models: tuple[str, ...] = ()
+
+    @property
+    def worker_id(self) -> str:
+        return self.member.worker_id
+
+    @property
+    def was_last(self) -> bool:
+        """Whether this took the last room that was known of for its kind."""
+        return self.served is not None and not self.served.rings.plain.members
+
+
+class _Ring:
+    """Workers that may have room for a shape."""
+
+    __slots__ = ("members", "plain", "shape", "standing")
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.plain = shape.plain
+        self.members: deque[Member] = deque()
+        self.standing: set[Member] = set()
+
+    def add(self, member: Member) -> None:
+        self.standing.add(member)
+        self.members.append(member)
+
+    def drop(self, member: Member) -> None:
+        if member in self.standing:
+            self.standing.remove(member)
+            self.members.remove(member)
+
+    def first(self) -> Member | None:
+        """The member that is asked next."""
+        members, kind = self.members, self.shape.kind
+        while members:
+            member = members[0]
+            if member.has_room(member.served[kind]) and (self.plain or member.fits(self.shape)):
+                return member
+            members.popleft()
+            self.standing.remove(member)
+        return None
+
+
+class _Rings:
+    """The rings of a kind."""
+
+    __slots__ = ("plain", "special")
+
+    def __init__(self, kind: str) -> None:
+        self.plain = _Ring(Shape(kind))
+        self.special: dict[Shape, _Ring] = {}
 
 
 class Fleet:
     def __init__(self) -> None:
         self._members: dict[str, Member] = {}
-        self._rings: dict[str, OrderedDict[str, None]] = {}
+        self._kinds: dict[str, _Rings] = {}
+        self._rings: dict[Shape, _Ring] = {}
+        #: Shapes for which there was nobody, and now is.
+        self._news: list[Shape] = []
 
     def __contains__(self, worker_id: str) -> bool:
         return worker_id in self._members
@@ -62,17 +147,27 @@ class Fleet:
         return self._members[worker_id]
 
     def join(self, info: scheduler_pb2.WorkerInfo, ready_models: Iterable[str]) -> None:
-        self._members[info.worker_id] = Member(
-            info=info,
-            ready_models=frozenset(ready_models),
-            kinds={kind.kind: kind for kind in info.kinds},
-        )
-        self._offer(info.worker_id)
+        self.leave(info.worker_id)
+        ready = frozenset(ready_models)
+        member = Member(info, info.worker_id, ready, info.slots, Capacity(info.resources))
+        for kind in info.kinds:
+            rings = self._kinds.get(kind.kind)
+            if rings is None:
+                rings = self._kinds[kind.kind] = _Rings(kind.kind)
+                self._rings[rings.plain.shape] = rings.plain
+            models = frozenset(kind.models)
+            member.served[kind.kind] = Served(kind.kind, kind.concurrency, models, rings, ready.issuperset(models))
+        self._members[info.worker_id] = member
+        self._offer(member)
 
     def leave(self, worker_id: str) -> None:
         member = self._members.pop(worker_id, None)
-        for kind in member.kinds if member else ():
-            self._rings[kind].pop(worker_id, None)
+        if member is None:
+            return
+        member.gone = True
+        for served in member.served.values():
+            for ring in (served.rings.plain, *served.rings.special.values()):
+                ring.drop(member)
 
     def close(self, worker_id: str) -> None:
         """Ask this worker for nothing more."""
@@ -84,49 +179,112 @@ class Fleet:
         if member is not None and member.suspended != suspended:
             member.suspended = suspended
             if not suspended:
-                self._offer(worker_id)
+                self._offer(member)
 
     def set_ready_models(self, worker_id: str, models: Iterable[str]) -> None:
-        ready = frozenset(models)
-        if self._members[worker_id].ready_models != ready:
-            self._members[worker_id].ready_models = ready
-            self._offer(worker_id)
+        member, ready = self._members[worker_id], frozenset(models)
+        if member.ready_models != ready:
+            member.ready_models = ready
+            for served in member.served.values():
+                served.ready = ready.issuperset(served.models)
+            self._offer(member)
 
-    def place(self, shape: Shape) -> str | None:
-        """Occupy a slot for an order of this shape; returns the worker, or None when nobody has room for it."""
-        ring = self._rings.get(shape.kind)
-        if not ring:
+    def place(self, shape: Shape) -> Claim | None:
+        """Occupy a slot, and what else it asks for, for an order of this shape; None when nobody has room for it."""
+        ring = self._rings.get(shape) or self._special(shape)
+        member = ring.first() if ring is not None else None
+        if ring is None or member is None:
             return None
-        found, full = None, []
-        for worker_id in ring:
-            member = self._members[worker_id]
-            if not member.has_room(shape.kind):
-                full.append(worker_id)
-            elif member.satisfies(shape):
-                found = worker_id
-                break
-        for worker_id in full:
-            del ring[worker_id]
-        if found is not None:
-            self.occupy(found, shape.kind)
-            ring.move_to_end(found)
-        return found
+        claim = self._occupy(member, shape, plain=ring.plain)
+        if member.busy < member.slots:
+            ring.members.rotate(-1)
+        else:
+            ring.members.popleft()
+            ring.standing.remove(member)
+        return claim
 
-    def occupy(self, worker_id: str, kind: str) -> None:
-        member = self._members[worker_id]
+    def is_full(self, kind: str) -> bool:
+        """Whether nobody has room for anything of a kind."""
+        rings = self._kinds.get(kind)
+        return rings is None or rings.plain.first() is None
+
+    def occupy(self, worker_id: str, shape: Shape) -> Claim:
+        """Occupy room at a worker that runs an attempt already, whether or not it has any."""
+        return self._occupy(self._members[worker_id], shape, plain=shape.plain)
+
+    def amend(self, claim: Claim, shape: Shape) -> None:
+        """It has become known what the attempt asked for."""
+        self._vacate(claim)
+        fresh = self._occupy(claim.member, shape, plain=shape.plain)
+        claim.shape, claim.gpus = fresh.shape, fresh.gpus
+        self._offer(claim.member)
+
+    def release(self, claim: Claim) -> None:
+        self._vacate(claim)
+        self._offer(claim.member)
+
+    def news(self) -> list[Shape]:
+        """Shapes for which there was nobody, and now is; a plain one stands for its whole kind. Each is told once."""
+        told, self._news = self._news, []
+        return told
+
+    def forget_shapes(self, *, but: Set[Shape]) -> None:
+        """Keep no rings for shapes that nobody waits for. One that is waited for must not be forgotten: there would be
+        no more news of it."""
+        for rings in self._kinds.values():
+            for shape in [shape for shape in rings.special if shape not in but]:
+                del rings.special[shape], self._rings[shape]
+
+    def _occupy(self, member: Member, shape: Shape, *, plain: bool) -> Claim:
         member.busy += 1
-        member.busy_by_kind[kind] += 1
+        served = member.served.get(shape.kind)
+        if served is not None:
+            served.busy += 1
+        if plain:
+            return Claim(member, served, shape)
+        member.suspects += shape.suspect
+        return Claim(member, served, shape, member.capacity.take(shape))
 
-    def release(self, worker_id: str, kind: str) -> None:
-        member = self._members.get(worker_id)
-        if member is None:
-            return
+    def _vacate(self, claim: Claim) -> None:
+        member, served, shape = claim.member, claim.served, claim.shape
         member.busy -= 1
-        member.busy_by_kind[kind] -= 1
-        self._offer(worker_id)
+        if served is not None:
+            served.busy -= 1
+        member.suspects -= shape.suspect
+        if shape[1:] != _NOTHING:
+            member.capacity.give_back(shape, claim.gpus)
 
-    def _offer(self, worker_id: str) -> None:
-        for kind in self._members[worker_id].kinds:
-            ring = self._rings.setdefault(kind, OrderedDict())
-            if worker_id not in ring:
-                ring[worker_id] = None
+    def _special(self, shape: Shape) -> _Ring | None:
+        """Begin a ring for a shape that asks for more than a slot."""
+        rings = self._kinds.get(shape.kind)
+        if rings is None:
+            return None
+        ring = self._rings[shape] = rings.special[shape] = _Ring(shape)
+        for member in rings.plain.members:
+            if member.fits(shape):
+                ring.add(member)
+        return ring
+
+    def _offer(self, member: Member) -> None:
+        """Let a member into the rings that it may have room for."""
+        if member.gone:
+            return
+        for served in member.served.values():
+            rings = served.rings
+            standing = member in rings.plain.standing
+            if (standing and not rings.special) or not member.has_room(served):
+                continue
+            if not standing:
+                self._add(rings.plain, member)
+            for ring in rings.special.values():
+                if member not in ring.standing and member.fits(ring.shape):
+                    self._add(ring, member)
+
+    def _add(self, ring: _Ring, member: Member) -> None:
+        if not ring.members:
+            self._news.append(ring.shape)
+        ring.add(member)
+
+
+#: What follows the kind in a plain shape.
+_NOTHING = Shape("")[1:]

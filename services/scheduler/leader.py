@@ -6,6 +6,7 @@ away; should another have been elected meanwhile, nobody listens to this one any
     key                       type     holds
     tutti:scheduler:leader    string   the leader's name and address; expires
     tutti:scheduler:term      string   the last term
+    tutti:scheduler:paused    set      kinds whose queues are held
     tutti:kinds               hash     kind -> KindInfo, every kind that a worker ever registered
 """
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 LEADER = "tutti:scheduler:leader"
 TERM = "tutti:scheduler:term"
+PAUSED = "tutti:scheduler:paused"
 KINDS = "tutti:kinds"
 
 
@@ -78,6 +80,34 @@ class Election:
         """Make known what the mesh can run. Never taken back: jobs may wait for a worker that is away."""
         with redis_client.translated():
             await self._redis.hset(KINDS, mapping={kind.kind: kind.SerializeToString() for kind in kinds})
+
+    async def paused(self) -> set[str]:
+        """The kinds whose queues are held; asked until Redis answers."""
+        while True:
+            try:
+                with redis_client.translated():
+                    return {kind.decode() for kind in await self._redis.smembers(PAUSED)}
+            except errors.Unavailable as error:
+                log.warning("cannot read which queues are held", extra={"error": error.message})
+            await asyncio.sleep(self._lease_ms / 3000)
+
+    async def pause(self, kind: str) -> None:
+        """Hold a kind's queue, whoever leads."""
+        with redis_client.translated():
+            await self._redis.sadd(PAUSED, kind)
+            await self._check_leads()
+
+    async def resume(self, kind: str) -> None:
+        with redis_client.translated():
+            await self._redis.srem(PAUSED, kind)
+            await self._check_leads()
+
+    async def _check_leads(self) -> None:
+        """After a change: another leader that was elected before it may have read what was there before. Should one be
+        elected after this look, it reads the change."""
+        holder = await self._redis.get(LEADER)
+        if holder is None or holder.decode() != self._name:
+            raise errors.Unavailable("another scheduler leads by now, or none; try again", reason="NOT_LEADER")
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -7,8 +7,9 @@ given up, and a task that was handed out again.
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.scheduler.fleet import Claim
 from services.scheduler.orders import AttemptKey, TaskKey
-from services.scheduler.queue import Waiting
+from services.scheduler.turns import Waiting
 from tutti import clock
 from tutti.v1 import task_pb2
 
@@ -24,8 +25,9 @@ class Held:
     job_id: str
     task: str
     attempt: int
-    kind: str
     worker_id: str
+    #: What it occupies there.
+    claim: Claim
     #: Whose stream carries its updates; empty while none has asked for what a new leader found running.
     orchestrator_id: str
     order: task_pb2.TaskOrder | None

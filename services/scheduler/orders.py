@@ -1,7 +1,7 @@
 """The scheduler's words: what an order asks of a worker, and what names an attempt."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tutti.v1 import task_pb2
 
@@ -11,9 +11,9 @@ TaskKey = tuple[str, str]
 AttemptKey = tuple[str, str, int]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
-    """What an order asks of a worker. Orders of equal shape can run on the same workers, so they wait together."""
+class Shape(NamedTuple):
+    """What an order asks of a worker. Orders of equal shape can run on the same workers, so they wait together. A named
+    tuple, because the queue and the fleet look things up by it several times for each order."""
 
     kind: str
     cpu: float = 0.0
@@ -21,6 +21,13 @@ class Shape:
     gpus: int = 0
     gpu_memory_bytes: int = 0
     labels: frozenset[tuple[str, str]] = frozenset()
+    #: It must not share a worker with another of which the same is said.
+    suspect: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it asks for nothing but a slot."""
+        return self == Shape(self.kind)
 
 
 class Shapes:
@@ -30,20 +37,21 @@ class Shapes:
         self._plain: dict[str, Shape] = {}
 
     def of(self, order: task_pb2.TaskOrder) -> Shape:
-        if order.labels or order.HasField("resources"):
-            return shape(order.kind, order.resources, order.labels)
+        if order.labels or order.suspect or order.HasField("resources"):
+            return shape(order.kind, order.resources, order.labels, suspect=order.suspect)
         plain = self._plain.get(order.kind)
         if plain is None:
             plain = self._plain[order.kind] = Shape(kind=order.kind)
         return plain
 
 
-def shape(kind: str, resources: task_pb2.Resources, labels: Mapping[str, str]) -> Shape:
+def shape(kind: str, resources: task_pb2.Resources, labels: Mapping[str, str], *, suspect: bool = False) -> Shape:
     return Shape(
         kind=kind,
-        cpu=resources.cpu,
-        memory_bytes=resources.memory_bytes,
-        gpus=resources.gpus,
-        gpu_memory_bytes=resources.gpu_memory_bytes,
+        cpu=max(0.0, resources.cpu),
+        memory_bytes=max(0, resources.memory_bytes),
+        gpus=max(0, resources.gpus),
+        gpu_memory_bytes=max(0, resources.gpu_memory_bytes),
         labels=frozenset(labels.items()),
+        suspect=suspect,
     )

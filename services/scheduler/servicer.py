@@ -1,7 +1,7 @@
 """SchedulerService: between the contract's messages and the leader's dispatcher. On a standby, every call says so."""
 
+import asyncio
 import json
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +10,7 @@ import jsonschema_rs
 
 from services.scheduler.dispatch import Dispatcher
 from services.scheduler.leader import Election
+from services.scheduler.lost import LostWorker
 from services.scheduler.workers import WorkerLink
 from tutti import errors
 from tutti.v1 import scheduler_pb2, scheduler_pb2_grpc
@@ -24,6 +25,8 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         self._election = election
         #: The leader's, as long as this process leads.
         self.dispatcher: Dispatcher | None = None
+        #: Holds and releases one at a time: what Redis knows and what the leader does must not come apart.
+        self._holding = asyncio.Lock()
 
     def _leading(self) -> Dispatcher:
         if self.dispatcher is None:
@@ -78,7 +81,7 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
     async def Heartbeat(
         self, request: scheduler_pb2.HeartbeatRequest, context: Context
     ) -> scheduler_pb2.HeartbeatResponse:
-        return scheduler_pb2.HeartbeatResponse(register=not self._leading().heartbeat(request))
+        return self._leading().heartbeat(request)
 
     async def DeregisterWorker(
         self, request: scheduler_pb2.DeregisterWorkerRequest, context: Context
@@ -93,76 +96,98 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         if not 0 <= request.page_size <= LARGEST_PAGE:
             raise errors.InvalidInput(f"page_size: {request.page_size}; use 1 to {LARGEST_PAGE}", field="page_size")
         size = request.page_size or DEFAULT_PAGE
-        links = [link for link in dispatcher.links() if link.info.worker_id > request.page_token]
-        token = links[size - 1].info.worker_id if len(links) > size else ""
+        everyone: dict[str, WorkerLink | LostWorker] = {lost.info.worker_id: lost for lost in dispatcher.roster.lost}
+        everyone.update((link.info.worker_id, link) for link in dispatcher.roster)
+        ids = sorted(worker_id for worker_id in everyone if worker_id > request.page_token)
         return scheduler_pb2.ListWorkersResponse(
-            workers=[_worker(dispatcher, link) for link in links[:size]], next_page_token=token
+            workers=[_worker(dispatcher, everyone[worker_id]) for worker_id in ids[:size]],
+            next_page_token=ids[size - 1] if len(ids) > size else "",
         )
 
     async def GetWorker(
         self, request: scheduler_pb2.GetWorkerRequest, context: Context
     ) -> scheduler_pb2.GetWorkerResponse:
         dispatcher = self._leading()
-        link = dispatcher.link(request.worker_id)
+        worker = dispatcher.roster.find(request.worker_id) or dispatcher.roster.lost.find(request.worker_id)
+        if worker is None:
+            raise _no_worker(request.worker_id)
+        return scheduler_pb2.GetWorkerResponse(worker=_worker(dispatcher, worker))
+
+    async def DrainWorker(
+        self, request: scheduler_pb2.DrainWorkerRequest, context: Context
+    ) -> scheduler_pb2.DrainWorkerResponse:
+        dispatcher = self._leading()
+        link = dispatcher.roster.find(request.worker_id)
         if link is None:
-            raise errors.NotFound(
-                f"no worker {request.worker_id[:64]!r}; list them with ListWorkers",
-                field="worker_id",
-                reason="WORKER_NOT_FOUND",
-            )
-        return scheduler_pb2.GetWorkerResponse(worker=_worker(dispatcher, link))
+            raise _no_worker(request.worker_id)
+        dispatcher.roster.drain(link)
+        return scheduler_pb2.DrainWorkerResponse(worker=_worker(dispatcher, link))
+
+    async def RemoveStaleWorkers(
+        self, request: scheduler_pb2.RemoveStaleWorkersRequest, context: Context
+    ) -> scheduler_pb2.RemoveStaleWorkersResponse:
+        return scheduler_pb2.RemoveStaleWorkersResponse(worker_ids=self._leading().roster.lost.clear())
 
     async def GetQueues(
         self, request: scheduler_pb2.GetQueuesRequest, context: Context
     ) -> scheduler_pb2.GetQueuesResponse:
         dispatcher = self._leading()
-        depth: Counter[tuple[str, int, str]] = Counter()
-        oldest: dict[tuple[str, int, str], int] = {}
-        for waiting in dispatcher.queue:
-            key = (waiting.order.kind, int(waiting.order.priority), waiting.order.owner)
-            depth[key] += 1
-            oldest[key] = min(oldest.get(key, waiting.queued_ms), waiting.queued_ms)
-        response = scheduler_pb2.GetQueuesResponse(leased=len(dispatcher.leases))
-        for key in sorted(depth):
-            kind, priority, owner = key
-            queue = response.queues.add(kind=kind, owner=owner, depth=depth[key])
-            queue.priority = priority  # type: ignore[assignment]  # it was one when it came in
-            queue.oldest_time.FromMilliseconds(oldest[key])
+        queue = dispatcher.placement.queue
+        response = scheduler_pb2.GetQueuesResponse(leased=len(dispatcher.leases), paused_kinds=queue.paused())
+        for found in queue.depths():
+            of_group = response.queues.add(
+                kind=found.kind, priority=found.priority, owner=found.owner, depth=found.depth
+            )
+            of_group.oldest_time.FromMilliseconds(found.oldest_ms)
         return response
-
-    async def DrainWorker(
-        self, request: scheduler_pb2.DrainWorkerRequest, context: Context
-    ) -> scheduler_pb2.DrainWorkerResponse:
-        raise _not_built("DrainWorker", "stop the worker with SIGTERM, it drains by itself")
-
-    async def RemoveStaleWorkers(
-        self, request: scheduler_pb2.RemoveStaleWorkersRequest, context: Context
-    ) -> scheduler_pb2.RemoveStaleWorkersResponse:
-        raise _not_built("RemoveStaleWorkers", "silent workers are removed by themselves")
 
     async def PauseQueue(
         self, request: scheduler_pb2.PauseQueueRequest, context: Context
     ) -> scheduler_pb2.PauseQueueResponse:
-        raise _not_built("PauseQueue", "stop the workers that serve the kind")
+        dispatcher = self._leading()
+        _require(request.kind, "kind")
+        async with self._holding:
+            await self._election.pause(request.kind)
+            dispatcher.placement.pause(request.kind)
+        return scheduler_pb2.PauseQueueResponse()
 
     async def ResumeQueue(
         self, request: scheduler_pb2.ResumeQueueRequest, context: Context
     ) -> scheduler_pb2.ResumeQueueResponse:
-        raise _not_built("ResumeQueue", "no queue can be paused yet")
+        dispatcher = self._leading()
+        _require(request.kind, "kind")
+        async with self._holding:
+            await self._election.resume(request.kind)
+            dispatcher.resume(request.kind)
+        return scheduler_pb2.ResumeQueueResponse()
 
 
-def _worker(dispatcher: Dispatcher, link: WorkerLink) -> scheduler_pb2.Worker:
-    member = dispatcher.fleet.member(link.info.worker_id)
-    state = scheduler_pb2.WORKER_STATE_READY if link.connected else scheduler_pb2.WORKER_STATE_CONNECTING
-    worker = scheduler_pb2.Worker(
-        info=link.info,
-        state=scheduler_pb2.WORKER_STATE_DRAINING if member.closed else state,
-        leases=[held.ref() for held in dispatcher.leases.of_worker(link.info.worker_id)],
-        ready_models=sorted(member.ready_models),
-    )
-    worker.heartbeat_time.FromMilliseconds(link.heartbeat_ms)
-    worker.register_time.FromMilliseconds(link.register_ms)
+def _worker(dispatcher: Dispatcher, known: WorkerLink | LostWorker) -> scheduler_pb2.Worker:
+    if isinstance(known, LostWorker):
+        worker = scheduler_pb2.Worker(
+            info=known.info,
+            state=scheduler_pb2.WORKER_STATE_LOST,
+            ready_models=sorted(known.ready_models),
+            lost_message=known.message,
+        )
+    else:
+        member = dispatcher.placement.fleet.member(known.info.worker_id)
+        state = scheduler_pb2.WORKER_STATE_READY if known.connected else scheduler_pb2.WORKER_STATE_CONNECTING
+        worker = scheduler_pb2.Worker(
+            info=known.info,
+            state=scheduler_pb2.WORKER_STATE_DRAINING if member.closed else state,
+            leases=[held.ref() for held in dispatcher.leases.of_worker(known.info.worker_id)],
+            ready_models=sorted(member.ready_models),
+        )
+    worker.heartbeat_time.FromMilliseconds(known.heartbeat_ms)
+    worker.register_time.FromMilliseconds(known.register_ms)
     return worker
+
+
+def _no_worker(worker_id: str) -> errors.NotFound:
+    return errors.NotFound(
+        f"no worker {worker_id[:64]!r}; list them with ListWorkers", field="worker_id", reason="WORKER_NOT_FOUND"
+    )
 
 
 def _check_schema(kind: scheduler_pb2.KindInfo) -> None:
@@ -179,7 +204,3 @@ def _check_schema(kind: scheduler_pb2.KindInfo) -> None:
 def _require(value: str, field: str) -> None:
     if not value:
         raise errors.InvalidInput(f"{field}: must not be empty", field=field)
-
-
-def _not_built(name: str, instead: str) -> errors.NotImplementedYet:
-    return errors.NotImplementedYet(f"{name} is declared but not in this release; {instead}")

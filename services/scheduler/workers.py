@@ -85,10 +85,11 @@ class WorkerLink:
         """Everything up to this number lies in orchestrators' outboxes; the worker may forget it once they have it."""
         self._passed.append((number, to))
 
-    def acknowledge(self, acknowledged: Callable[[str], int]) -> None:
-        """Work out how far orchestrators have recorded what came from here."""
+    def acknowledge(self, acknowledged: Callable[[str], int]) -> bool:
+        """Work out how far orchestrators have recorded what came from here; returns whether that is all of it."""
         while self._passed and all(acknowledged(name) >= n for name, n in self._passed[0][1].items()):
             self._acknowledged = self._passed.popleft()[0]
+        return not self._passed
 
     async def run(self) -> None:
         """Follow the worker until it is gone (WorkerGone) or this is cancelled."""

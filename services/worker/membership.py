@@ -37,7 +37,11 @@ class Membership:
         self._readiness = readiness
         self._on_member = on_member
         self._epoch = ""
-        self._draining = False
+        #: Somebody asked for it to be drained; it remembers that for as long as it lives.
+        self._told_to_drain = False
+        #: It is shutting down, and has left.
+        self._leaving = False
+        self._left = False
 
     async def run(self) -> None:
         """Stay a member: beat while known, register where not. Ends with PreconditionFailed once another process is
@@ -45,9 +49,9 @@ class Membership:
         interval, pauses = 0.0, backoff.delays(0.05, 1.0)
         while True:
             try:
-                if not self._epoch and not self._draining:
+                if not self._epoch and not self._left:
                     interval = await self._register()
-                    await self._on_member(True)
+                    await self._on_member(not self._leaving)
                 elif self._epoch and not await self._beat():
                     self._epoch = ""
                     continue
@@ -69,14 +73,20 @@ class Membership:
                 await self._readiness.changed.wait()
         self._readiness.changed.clear()
 
+    @property
+    def draining(self) -> bool:
+        """Whether it takes nothing new and finishes what it has."""
+        return self._told_to_drain or self._leaving
+
     async def drain(self) -> None:
-        """Ask for nothing more; leases in hand go on."""
-        self._draining = True
+        """Ask for nothing more, because the process is about to end; leases in hand go on."""
+        self._leaving = True
         if self._epoch:
             with contextlib.suppress(grpc.aio.AioRpcError):
                 await self._beat()
 
     async def leave(self) -> None:
+        self._left = True
         request = scheduler_pb2.DeregisterWorkerRequest(
             worker_id=self._info.worker_id, incarnation=self._info.incarnation
         )
@@ -88,7 +98,10 @@ class Membership:
 
     async def _register(self) -> float:
         request = scheduler_pb2.RegisterWorkerRequest(
-            info=self._info, running=self._runner.running(), ready_models=self._readiness.models()
+            info=self._info,
+            running=self._runner.running(),
+            ready_models=self._readiness.models(),
+            draining=self.draining,
         )
         response = await self._stub.RegisterWorker(request, timeout=CALL_SECONDS)
         self._epoch = response.epoch
@@ -101,7 +114,10 @@ class Membership:
             incarnation=self._info.incarnation,
             epoch=self._epoch,
             ready_models=self._readiness.models(),
-            draining=self._draining,
+            draining=self.draining,
         )
         response = await self._stub.Heartbeat(request, timeout=CALL_SECONDS)
+        if response.drain and not self._told_to_drain:
+            log.info("told to drain")
+            self._told_to_drain = True
         return not response.register

@@ -1,8 +1,16 @@
 """Leases: at most one for each task, and how they ended until somebody has recorded it."""
 
+from services.scheduler.fleet import Claim, Fleet
 from services.scheduler.leases import Held, Leases, is_terminal
-from tests.builders import failed, logged, lost, progressed, started, stopped, succeeded
+from services.scheduler.orders import Shape
+from tests.builders import failed, logged, lost, progressed, started, stopped, succeeded, worker_info
 from tutti.v1 import task_pb2
+
+
+def claim() -> Claim:
+    fleet = Fleet()
+    fleet.join(worker_info(), ())
+    return fleet.occupy("w1", Shape("test.echo"))
 
 
 def held(job_id: str = "job-1", *, lease_id: str = "3-1", attempt: int = 1, worker_id: str = "w1") -> Held:
@@ -11,8 +19,8 @@ def held(job_id: str = "job-1", *, lease_id: str = "3-1", attempt: int = 1, work
         job_id=job_id,
         task="main",
         attempt=attempt,
-        kind="test.echo",
         worker_id=worker_id,
+        claim=claim(),
         orchestrator_id="o1",
         order=None,
     )

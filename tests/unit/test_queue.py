@@ -3,7 +3,8 @@
 import pytest
 
 from services.scheduler.orders import Shape, Shapes
-from services.scheduler.queue import TaskQueue, Waiting
+from services.scheduler.queue import Hold, TaskQueue
+from services.scheduler.turns import Waiting
 from tests.builders import order
 from tutti.v1 import task_pb2
 
@@ -35,6 +36,12 @@ def drained(queue: TaskQueue) -> list[str]:
     while (found := queue.next(anywhere)) is not None:
         taken.append(found[0].order.job_id)
     return taken
+
+
+def first(queue: TaskQueue) -> str:
+    found = queue.next(anywhere)
+    assert found is not None
+    return found[0].order.job_id
 
 
 def test_an_empty_queue_has_nothing_next() -> None:
@@ -90,6 +97,8 @@ def test_nothing_is_taken_while_nobody_has_room() -> None:
     queue = queue_of(waiting("a"), waiting("b"))
 
     assert queue.next(nowhere) is None
+    queue.reopen(Shape("test.echo"))
+
     assert drained(queue) == ["a", "b"]
 
 
@@ -100,6 +109,125 @@ def test_a_shape_is_asked_for_once_however_many_wait() -> None:
     queue.next(lambda shape: asked.append(shape))
 
     assert sorted(shape.kind for shape in asked) == ["render", "test.echo"]
+
+
+def test_a_shape_that_found_no_place_is_not_asked_for_again_before_there_is_news_of_it() -> None:
+    asked: list[Shape] = []
+    queue = queue_of(*(waiting(str(n), owner=f"o{n}") for n in range(10)))
+    queue.next(lambda shape: asked.append(shape))
+
+    queue.push(waiting("late", owner="late"))
+    queue.next(lambda shape: asked.append(shape))
+    assert len(asked) == 1
+
+    queue.reopen(Shape("test.echo"))
+    queue.next(lambda shape: asked.append(shape))
+    assert len(asked) == 2
+
+
+def test_a_kind_that_is_held_for_two_reasons_waits_until_both_are_gone() -> None:
+    queue = queue_of(waiting("a"), waiting("b", kind="render"))
+    queue.hold("test.echo", Hold.PAUSED)
+    queue.hold("test.echo", Hold.FULL)
+
+    assert drained(queue) == ["b"]
+    queue.release("test.echo", Hold.FULL)
+    assert drained(queue) == []
+    assert queue.paused() == ["test.echo"]
+    queue.release("test.echo", Hold.PAUSED)
+    queue.release("test.echo", Hold.PAUSED)
+    assert drained(queue) == ["a"]
+    assert queue.paused() == []
+
+
+def test_an_owner_at_the_limit_holds_up_nobody_else() -> None:
+    queue = TaskQueue(owner_limit=1, owner_limits={"bob": 2, "cleo": 0})
+    for entry in [waiting(f"{owner}{n}", owner=owner) for n in range(3) for owner in ("ada", "bob", "cleo")]:
+        queue.push(entry)
+
+    assert sorted(drained(queue)) == ["ada0", "bob0", "bob1", "cleo0", "cleo1", "cleo2"]
+    queue.ended("ada")
+    queue.ended("cleo")
+    assert drained(queue) == ["ada1"]
+
+
+def test_attempts_that_were_found_running_count_against_the_limit() -> None:
+    queue = TaskQueue(owner_limit=1)
+    queue.began("ada")
+    queue.push(waiting("a"))
+    assert drained(queue) == []
+
+    queue.ended("ada")
+    assert drained(queue) == ["a"]
+
+
+def test_orders_age_by_one_priority_each_time() -> None:
+    queue = TaskQueue(ageing_ms=1000)
+    for entry in (waiting("low", priority=LOW), waiting("normal"), waiting("high", priority=HIGH)):
+        queue.push(entry)
+    late = [
+        waiting(name, owner="ada", priority=priority) for name, priority in (("l", LOW), ("n", NORMAL), ("h", HIGH))
+    ]
+    for entry in late:
+        entry.queued_ms = 2000
+        queue.push(entry)
+
+    queue.age(1999)
+    assert first(queue) == "normal"
+    queue.age(2000)
+    assert drained(queue) == ["low", "high", "h", "n", "l"]
+
+
+def test_without_ageing_the_low_wait_for_ever() -> None:
+    queue = queue_of(waiting("low", priority=LOW), waiting("high", priority=HIGH))
+
+    queue.age(10**12)
+
+    assert drained(queue) == ["high", "low"]
+
+
+def test_looking_at_ages_forgets_nothing_that_waits() -> None:
+    queue = TaskQueue(owner_limit=1)
+    for owner in ("ada", "bob"):
+        queue.push(waiting(f"{owner}0", owner=owner))
+        queue.push(waiting(f"{owner}1", owner=owner, labels={"zone": "b"}))
+    assert sorted(drained(queue)) == ["ada0", "bob0"]
+    queue.next(nowhere)
+
+    queue.age(10**6)
+    queue.age(2 * 10**6)
+    queue.ended("ada")
+    queue.ended("bob")
+
+    assert sorted(drained(queue)) == ["ada1", "bob1"]
+
+
+def test_an_order_that_is_removed_lets_the_next_one_of_its_line_go() -> None:
+    queue = queue_of(waiting("a0", owner="ada"), waiting("a1", owner="ada"), waiting("b0", owner="bob"))
+
+    queue.remove(("a0", "main"))
+
+    assert drained(queue) == ["a1", "b0"]
+
+
+def test_a_line_from_which_nearly_all_was_removed_keeps_the_rest() -> None:
+    queue = queue_of(*(waiting(str(n)) for n in range(1000)))
+
+    for n in range(1, 999):
+        queue.remove((str(n), "main"))
+
+    assert drained(queue) == ["0", "999"]
+
+
+def test_what_waits_is_told_by_kind_priority_and_owner() -> None:
+    queue = queue_of(waiting("a"), waiting("b", labels={"zone": "b"}), waiting("c", owner="bob", priority=HIGH))
+    queue.push(waiting("gone"))
+    queue.remove(("gone", "main"))
+
+    assert [(found.kind, found.priority, found.owner, found.depth) for found in queue.depths()] == [
+        ("test.echo", NORMAL, "ada", 2),
+        ("test.echo", HIGH, "bob", 1),
+    ]
 
 
 def test_what_was_removed_is_never_next() -> None:

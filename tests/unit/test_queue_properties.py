@@ -6,8 +6,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.scheduler.orders import Shapes
-from services.scheduler.queue import PRIORITIES, TaskQueue, Waiting
+from services.scheduler.orders import Shape, Shapes
+from services.scheduler.queue import PRIORITIES, TaskQueue
+from services.scheduler.turns import Waiting
 from tests.builders import order
 
 KINDS = ["compose", "render"]
@@ -48,6 +49,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(kinds=st.sets(st.sampled_from(KINDS)))
     def take(self, kinds: set[str]) -> None:
+        for kind in kinds:
+            self.queue.reopen(Shape(kind))
         found = self.queue.next(lambda shape: "w1" if shape.kind in kinds else None)
 
         possible = self.model.placeable(kinds)
@@ -55,6 +58,10 @@ class QueueMachine(RuleBasedStateMachine):
         if found is not None:
             self.check_turn(found[0], possible)
             assert self.model.waiting.pop(found[0].order.job_id) is found[0]
+
+    @rule()
+    def age(self) -> None:
+        self.queue.age(0)
 
     def check_turn(self, taken: Waiting, possible: list[Waiting]) -> None:
         urgency = PRIORITIES.index(taken.order.priority)
@@ -77,6 +84,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         left = set(self.model.waiting)
+        for kind in KINDS:
+            self.queue.reopen(Shape(kind))
         while (found := self.queue.next(lambda shape: "w1")) is not None:
             left.remove(found[0].order.job_id)
         assert not left
