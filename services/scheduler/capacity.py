@@ -16,6 +16,16 @@ from tutti.v1 import task_pb2
 _MICRO = 1_000_000
 
 
+def suffices(has: task_pb2.Resources, shape: Shape) -> bool:
+    """Whether there is enough when nothing of it is taken."""
+    return (
+        shape.cpu <= has.cpu
+        and shape.memory_bytes <= has.memory_bytes
+        and shape.gpus <= has.gpus
+        and (not shape.gpu_memory_bytes or (has.gpus > 0 and shape.gpu_memory_bytes <= has.gpu_memory_bytes))
+    )
+
+
 class Capacity:
     __slots__ = ("_cpu", "_gpu_memory", "_gpus", "_memory", "_shared", "_whole")
 
@@ -30,10 +40,13 @@ class Capacity:
         self._whole = [0] * has.gpus
 
     def fits(self, shape: Shape) -> bool:
-        if round(shape.cpu * _MICRO) > max(0, self._cpu) or shape.memory_bytes > max(0, self._memory):
+        """Whether there is room now."""
+        if shape.cpu and round(shape.cpu * _MICRO) > self._cpu:
+            return False
+        if shape.memory_bytes and shape.memory_bytes > self._memory:
             return False
         if shape.gpus:
-            return shape.gpu_memory_bytes <= self._gpu_memory and len(self._unused()) >= shape.gpus
+            return shape.gpu_memory_bytes <= self._gpu_memory and self._unused() >= shape.gpus
         return not shape.gpu_memory_bytes or self._tightest(shape.gpu_memory_bytes) is not None
 
     def take(self, shape: Shape) -> tuple[int, ...]:
@@ -71,10 +84,13 @@ class Capacity:
             tightest = max(range(len(self._gpus)), key=lambda gpu: (not self._whole[gpu], self._gpus[gpu]))
         return (tightest,)
 
-    def _unused(self) -> list[int]:
-        return [gpu for gpu in range(len(self._gpus)) if not self._shared[gpu] and not self._whole[gpu]]
+    def _unused(self) -> int:
+        return sum(1 for shared, whole in zip(self._shared, self._whole, strict=True) if not (shared or whole))
 
     def _tightest(self, memory_bytes: int) -> int | None:
         """The GPU with the least memory that is still enough."""
-        enough = [gpu for gpu, free in enumerate(self._gpus) if free >= memory_bytes and not self._whole[gpu]]
-        return min(enough, key=lambda gpu: self._gpus[gpu], default=None)
+        best, least = None, 0
+        for gpu, free in enumerate(self._gpus):
+            if free >= memory_bytes and not self._whole[gpu] and (best is None or free < least):
+                best, least = gpu, free
+        return best

@@ -1,16 +1,16 @@
 """Who could run what, and who has room. Pure: no clock, no I/O.
 
 Workers with room for a kind stand in a ring for it; the one at its head is asked first and goes to the end, so that
-load spreads evenly. A shape that asks for more than a slot gets a ring of its own when it is first asked for, with the
-workers that fit it. Rings are mended lazily: a worker that turns out to have no room leaves the ring when it is met
-there, and comes back when it has room again. A ring that was empty and is no more is news for those who wait.
+load spreads evenly. A shape that asks for more than a slot gets a ring of its own when it is first asked for, for the
+workers that have what it asks. Rings are mended lazily: a worker that turns out to have no room leaves the ring when it
+is met there, and comes back when it has room again. A ring that was empty and is no more is news for those who wait.
 """
 
 from collections import deque
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
-from services.scheduler.capacity import Capacity
+from services.scheduler.capacity import Capacity, suffices
 from services.scheduler.orders import Shape
 from tutti.v1 import scheduler_pb2
 
@@ -23,8 +23,10 @@ class Served:
     concurrency: int
     models: frozenset[str]
     rings: "_Rings"
-    ready: bool = False
+    ready: bool
     busy: int = 0
+    #: Rings of the shapes that ask for more than a slot, and for nothing that this worker has not.
+    special: "list[_Ring]" = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -55,12 +57,14 @@ class Member:
             and (not served.concurrency or served.busy < served.concurrency)
         )
 
+    def suits(self, shape: Shape) -> bool:
+        """Whether it has what a shape asks for, free or not."""
+        labels = self.info.labels
+        return suffices(self.info.resources, shape) and all(labels.get(key) == value for key, value in shape.labels)
+
     def fits(self, shape: Shape) -> bool:
-        return (
-            not (shape.suspect and self.suspects)
-            and self.capacity.fits(shape)
-            and all(self.info.labels.get(key) == value for key, value in shape.labels)
-        )
+        """Whether that is free."""
+        return not (shape.suspect and self.suspects) and self.capacity.fits(shape)
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +88,7 @@ class Claim:
     @property
     def was_last(self) -> bool:
         """Whether this took the last room that was known of for its kind."""
-        return self.served is not None and not self.served.rings.plain.members
+        return self.served is not None and not self.served.rings.plain.standing
 
 
 class _Ring:
@@ -103,9 +107,10 @@ class _Ring:
         self.members.append(member)
 
     def drop(self, member: Member) -> None:
-        if member in self.standing:
-            self.standing.remove(member)
-            self.members.remove(member)
+        """Forget a member that has left. It is taken out when it is met; before that, it is not asked for anything."""
+        self.standing.discard(member)
+        if len(self.members) > 2 * len(self.standing) + 16:
+            self.members = deque(each for each in self.members if each in self.standing)
 
     def first(self) -> Member | None:
         """The member that is asked next."""
@@ -115,16 +120,18 @@ class _Ring:
             if member.has_room(member.served[kind]) and (self.plain or member.fits(self.shape)):
                 return member
             members.popleft()
-            self.standing.remove(member)
+            self.standing.discard(member)
         return None
 
 
 class _Rings:
     """The rings of a kind."""
 
-    __slots__ = ("plain", "special")
+    __slots__ = ("members", "plain", "special")
 
     def __init__(self, kind: str) -> None:
+        #: Everyone who serves it, in the order in which they came.
+        self.members: dict[Member, None] = {}
         self.plain = _Ring(Shape(kind))
         self.special: dict[Shape, _Ring] = {}
 
@@ -156,7 +163,10 @@ class Fleet:
                 rings = self._kinds[kind.kind] = _Rings(kind.kind)
                 self._rings[rings.plain.shape] = rings.plain
             models = frozenset(kind.models)
-            member.served[kind.kind] = Served(kind.kind, kind.concurrency, models, rings, ready.issuperset(models))
+            served = Served(kind.kind, kind.concurrency, models, rings, ready.issuperset(models))
+            served.special += [ring for ring in rings.special.values() if member.suits(ring.shape)]
+            rings.members[member] = None
+            member.served[kind.kind] = served
         self._members[info.worker_id] = member
         self._offer(member)
 
@@ -164,9 +174,10 @@ class Fleet:
         member = self._members.pop(worker_id, None)
         if member is None:
             return
-        member.gone = True
+        member.gone = member.closed = True
         for served in member.served.values():
-            for ring in (served.rings.plain, *served.rings.special.values()):
+            del served.rings.members[member]
+            for ring in (served.rings.plain, *served.special):
                 ring.drop(member)
 
     def close(self, worker_id: str) -> None:
@@ -200,7 +211,7 @@ class Fleet:
             ring.members.rotate(-1)
         else:
             ring.members.popleft()
-            ring.standing.remove(member)
+            ring.standing.discard(member)
         return claim
 
     def is_full(self, kind: str) -> bool:
@@ -232,8 +243,12 @@ class Fleet:
         """Keep no rings for shapes that nobody waits for. One that is waited for must not be forgotten: there would be
         no more news of it."""
         for rings in self._kinds.values():
-            for shape in [shape for shape in rings.special if shape not in but]:
-                del rings.special[shape], self._rings[shape]
+            unwanted = [ring for shape, ring in rings.special.items() if shape not in but]
+            for ring in unwanted:
+                del rings.special[ring.shape], self._rings[ring.shape]
+            for member in rings.members if unwanted else ():
+                served = member.served[rings.plain.shape.kind]
+                served.special = [ring for ring in served.special if ring.shape in rings.special]
 
     def _occupy(self, member: Member, shape: Shape, *, plain: bool) -> Claim:
         member.busy += 1
@@ -260,9 +275,12 @@ class Fleet:
         if rings is None:
             return None
         ring = self._rings[shape] = rings.special[shape] = _Ring(shape)
-        for member in rings.plain.members:
-            if member.fits(shape):
-                ring.add(member)
+        for member in rings.members:
+            if member.suits(shape):
+                served = member.served[shape.kind]
+                served.special.append(ring)
+                if member.has_room(served) and member.fits(shape):
+                    ring.add(member)
         return ring
 
     def _offer(self, member: Member) -> None:
@@ -270,18 +288,18 @@ class Fleet:
         if member.gone:
             return
         for served in member.served.values():
-            rings = served.rings
-            standing = member in rings.plain.standing
-            if (standing and not rings.special) or not member.has_room(served):
+            plain = served.rings.plain
+            standing = member in plain.standing
+            if (standing and not served.special) or not member.has_room(served):
                 continue
             if not standing:
-                self._add(rings.plain, member)
-            for ring in rings.special.values():
+                self._add(plain, member)
+            for ring in served.special:
                 if member not in ring.standing and member.fits(ring.shape):
                     self._add(ring, member)
 
     def _add(self, ring: _Ring, member: Member) -> None:
-        if not ring.members:
+        if not ring.standing:
             self._news.append(ring.shape)
         ring.add(member)
 

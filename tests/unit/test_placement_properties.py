@@ -30,10 +30,10 @@ POLICY = Policy(
     owner_weights={"ada": 2.0},
     owner_limit=3,
     owner_limits={"bob": 1, "cleo": 0},
-    model_limits={"jen1": 2},
+    model_limits={"jen1": 1},
 )
 OWNER_LIMITS = {"ada": 3, "bob": 1, "cleo": 10**9}
-MODEL_LIMITS = {"jen1": 2, "muscgen": 10**9}
+MODEL_LIMITS = {"jen1": 1, "muscgen": 10**9}
 
 kind_infos = st.builds(
     scheduler_pb2.KindInfo,
@@ -41,6 +41,8 @@ kind_infos = st.builds(
     concurrency=st.integers(0, 2),
     models=st.lists(st.sampled_from(MODELS), unique=True, max_size=1),
 )
+#: Mostly all.
+ready_models = st.one_of(st.just(set(MODELS)), st.just(set(MODELS)), st.sets(st.sampled_from(MODELS)))
 #: Mostly nothing; else one wish, or several.
 wishes = st.one_of(
     st.just(task_pb2.Resources()),
@@ -52,6 +54,10 @@ wishes = st.one_of(
         gpu_memory_bytes=st.sampled_from([0, 30, 60]),
     ),
 )
+
+
+def _kind(name: str, *models: str) -> scheduler_pb2.KindInfo:
+    return scheduler_pb2.KindInfo(kind=name, models=models)
 
 
 @dataclass
@@ -105,6 +111,10 @@ class PlacementMachine(RuleBasedStateMachine):
         self.paused: set[str] = set()
         self.models: dict[str, list[str]] = {}
         self.jobs = 0
+        # Something happens from the first step on.
+        has = task_pb2.Resources(cpu=2, memory_bytes=3, gpus=2, gpu_memory_bytes=80)
+        self.join("a", slots=3, kinds=[_kind("compose", "jen1"), _kind("render")], has=has, zone="x", ready=set(MODELS))
+        self.join("b", slots=4, kinds=[_kind("render")], has=has, zone="y", ready=set(MODELS))
 
     # --- orders
 
@@ -115,12 +125,20 @@ class PlacementMachine(RuleBasedStateMachine):
         wish=wishes,
         zone=st.sampled_from(["", "", *ZONES]),
         suspect=st.booleans(),
-        count=st.integers(1, 4),
+        every_ms=st.lists(st.integers(0, AGEING_MS), min_size=1, max_size=4),
     )
     def push(
-        self, kind: str, owner: str, priority: int, wish: task_pb2.Resources, zone: str, suspect: bool, count: int
+        self,
+        kind: str,
+        owner: str,
+        priority: int,
+        wish: task_pb2.Resources,
+        zone: str,
+        suspect: bool,
+        every_ms: list[int],
     ) -> None:
-        for _ in range(count):
+        for pause_ms in every_ms:
+            self.now_ms += pause_ms
             self.jobs += 1
             wanted = order(f"job-{self.jobs}", kind=kind, owner=owner, suspect=suspect)
             wanted.priority = priority  # type: ignore[assignment]  # one of the three
@@ -185,7 +203,7 @@ class PlacementMachine(RuleBasedStateMachine):
             gpu_memory_bytes=st.just(80),
         ),
         zone=st.sampled_from(ZONES),
-        ready=st.sets(st.sampled_from(MODELS)),
+        ready=ready_models,
     )
     def join(
         self,
@@ -213,7 +231,7 @@ class PlacementMachine(RuleBasedStateMachine):
         self.closed.discard(worker_id)
         self.suspended.discard(worker_id)
 
-    @rule(worker_id=st.sampled_from(WORKERS), ready=st.sets(st.sampled_from(MODELS)))
+    @rule(worker_id=st.sampled_from(WORKERS), ready=ready_models)
     def set_ready_models(self, worker_id: str, ready: set[str]) -> None:
         if worker_id in self.infos:
             self.placement.set_ready_models(worker_id, ready)
@@ -239,12 +257,11 @@ class PlacementMachine(RuleBasedStateMachine):
         (self.paused.add if paused else self.paused.discard)(kind)
         assert self.placement.queue.paused() == sorted(self.paused)
 
-    @rule(milliseconds=st.integers(0, AGEING_MS), look=st.booleans())
-    def pass_time(self, milliseconds: int, look: bool) -> None:
+    @rule(milliseconds=st.integers(0, AGEING_MS))
+    def age(self, milliseconds: int) -> None:
         self.now_ms += milliseconds
-        if look:
-            self.aged_ms = self.now_ms
-            self.placement.age(self.now_ms)
+        self.aged_ms = self.now_ms
+        self.placement.age(self.now_ms)
 
     # --- the model
 
@@ -316,4 +333,4 @@ class PlacementMachine(RuleBasedStateMachine):
 
 
 TestPlacementMachine = PlacementMachine.TestCase
-TestPlacementMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None, print_blob=True)
+TestPlacementMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, print_blob=True)
