@@ -31,6 +31,8 @@ TYPES: dict[Any, str] = {
     str: "text",
     Path: "path",
     SecretStr: "secret",
+    float | None: "number",
+    int | None: "whole number",
 }
 
 
@@ -166,8 +168,12 @@ def variable_name(settings: type[BaseSettings], field: str) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if value is None:
+        return ""
     if isinstance(value, tuple):
         return ",".join(value)
+    if isinstance(value, dict):
+        return ",".join(f"{name}={number}" for name, number in value.items())
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, ValidationError
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -40,8 +40,8 @@ CommaSeparatedList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split
 NumberByName = Annotated[dict[str, PositiveFloat], NoDecode, BeforeValidator(_split_pairs)]
 CountByName = Annotated[dict[str, NonNegativeInt], NoDecode, BeforeValidator(_split_pairs)]
 #: Empty in the environment: not said.
-OptionalNumber = Annotated[NonNegativeFloat | None, BeforeValidator(_empty_is_absent)]
-OptionalCount = Annotated[NonNegativeInt | None, BeforeValidator(_empty_is_absent)]
+OptionalNumber = Annotated[float | None, Field(ge=0), BeforeValidator(_empty_is_absent)]
+OptionalCount = Annotated[int | None, Field(ge=0), BeforeValidator(_empty_is_absent)]
 
 S = TypeVar("S", bound=BaseSettings)
 

@@ -8,7 +8,7 @@ from services.worker import registry
 from services.worker.config import WorkerSettings
 from services.worker.membership import Membership
 from services.worker.readiness import Readiness
-from services.worker.resources import of_this_machine
+from services.worker.resources import of_worker
 from services.worker.runner import Runner
 from services.worker.servicer import WorkerServicer
 from tutti import errors, process, rpc, telemetry
@@ -50,7 +50,7 @@ async def serve(settings: WorkerSettings, artifact_settings: ArtifactSettings) -
         address=settings.advertise or address,
         slots=settings.slots,
         kinds=registry.kind_infos(handlers),
-        resources=of_this_machine(),
+        resources=await of_worker(settings),
         labels=labels_of(settings.labels),
     )
     readiness = Readiness(handlers.values())

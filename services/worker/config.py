@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tutti.config import CommaSeparatedList, GrpcSettings, Port
+from tutti.config import CommaSeparatedList, GrpcSettings, OptionalCount, OptionalNumber, Port
 
 
 class WorkerSettings(GrpcSettings):
@@ -21,6 +21,26 @@ class WorkerSettings(GrpcSettings):
         (),
         validation_alias="TUTTI_WORKER_LABELS",
         description="key=value pairs, separated by commas, that jobs can ask for.",
+    )
+    cpu: OptionalNumber = Field(
+        None,
+        validation_alias="TUTTI_WORKER_CPU",
+        description="Cores that jobs can ask this worker for. Empty: those of the machine.",
+    )
+    memory_bytes: OptionalCount = Field(
+        None,
+        validation_alias="TUTTI_WORKER_MEMORY_BYTES",
+        description="Main memory, likewise, in bytes. Empty: that of the machine.",
+    )
+    gpus: OptionalCount = Field(
+        None,
+        validation_alias="TUTTI_WORKER_GPUS",
+        description="GPUs, likewise. Empty: those that nvidia-smi or the driver tells of.",
+    )
+    gpu_memory_bytes: OptionalCount = Field(
+        None,
+        validation_alias="TUTTI_WORKER_GPU_MEMORY_BYTES",
+        description="Memory of each GPU in bytes. Empty: what nvidia-smi says of the smallest.",
     )
     work_dir: Path = Field(
         Path("/tmp/tutti"),  # noqa: S108  private directories are made inside

@@ -38,7 +38,8 @@ def test_the_version_is_that_of_the_distribution(tutti: Command) -> None:
 
 
 def test_every_command_explains_itself(tutti: Command) -> None:
-    commands = ["up", "demo", "submit", "watch", "jobs", "show", "cancel", "workers", "doctor", "version"]
+    commands = ["up", "demo", "submit", "watch", "jobs", "show", "cancel", "doctor", "version"]
+    commands += ["workers", "drain", "queues", "pause", "resume"]
     commands += ["retry", "dead", "replay", "discard"]
     overview = tutti("--help")[1]
     for command in commands:
@@ -50,9 +51,9 @@ def test_every_command_explains_itself(tutti: Command) -> None:
     "command",
     [
         ["jobs"],
-        ["workers"],
         ["dead"],
         *([name, "x"] for name in ("show", "watch", "cancel", "submit", "retry", "replay", "discard")),
+        *(["workers"], ["workers", "--clean"], ["drain", "x"], ["queues"], ["pause", "x"], ["resume", "x"]),
     ],
 )
 def test_without_a_mesh_commands_end_with_3_and_the_remedy(tutti: Command, tmp_path: Path, command: list[str]) -> None:

@@ -185,6 +185,26 @@ def test_workers_are_listed_with_what_they_have_and_do() -> None:
         assert part in text
 
 
+def test_a_lost_worker_is_listed_with_the_reason() -> None:
+    worker = scheduler_pb2.Worker(state=scheduler_pb2.WORKER_STATE_LOST, lost_message="it missed its heartbeats")
+    worker.info.worker_id = "worker-1"
+    text = drawn(tables.workers([worker], now=1010))
+    for part in ("worker-1", "LOST", "it missed its heartbeats"):
+        assert part in text
+
+
+def test_queues_are_listed_with_what_waits_and_what_is_paused() -> None:
+    found = scheduler_pb2.GetQueuesResponse(leased=3, paused_kinds=["test.hold"])
+    for kind in ("test.echo", "test.hold"):
+        queue = found.queues.add(kind=kind, priority=task_pb2.PRIORITY_LOW, owner="ada", depth=17)
+        queue.oldest_time.FromSeconds(1000)
+    lines = drawn(tables.queues(found, now=1010)).splitlines()
+    for part in ("test.echo", "low", "17", "10 s ago", "ada"):
+        assert part in lines[1]
+    assert "paused" not in lines[1]
+    assert "paused" in lines[2]
+
+
 def test_artifacts_of_the_same_name_are_saved_under_their_tasks() -> None:
     job = job_pb2.Job()
     for task, name in (("drums", "mix.wav"), ("bass", "mix.wav"), ("plan", "plan.json")):

@@ -240,28 +240,5 @@ def cancel(
     _run(main())
 
 
-def workers(
-    address: arguments.SchedulerAddress = "",
-    data_dir: arguments.DataDir = None,
-    timeout: arguments.Timeout = 10.0,
-    json: arguments.Json = False,
-) -> None:
-    """List the workers, as the scheduler sees them."""
-
-    async def main() -> int:
-        async with connection.connected_to_fleet(arguments.where(address, data_dir, timeout)) as client:
-            fleet = await client.workers()
-        if json:
-            for worker in fleet:
-                say_json(worker)
-        elif fleet:
-            show_table(tables.workers(fleet, time.time()))
-        else:
-            say("No workers.", stderr=True)
-        return failures.OK
-
-    _run(main())
-
-
 def _run(main: Coroutine[Any, Any, int]) -> None:
     raise typer.Exit(asyncio.run(main))

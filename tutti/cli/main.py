@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from tutti.cli import dead, demo, doctor, failures, jobs, up
+from tutti.cli import dead, demo, doctor, failures, fleet, jobs, up
 from tutti.cli.output import complain, say
 from tutti.errors import TuttiError
 
@@ -42,7 +42,11 @@ for command in (
     dead.dead,
     dead.replay,
     dead.discard,
-    jobs.workers,
+    fleet.workers,
+    fleet.drain,
+    fleet.queues,
+    fleet.pause,
+    fleet.resume,
     doctor.doctor,
     version,
 ):

@@ -1,4 +1,4 @@
-"""Jobs and workers as tables."""
+"""Jobs, workers and queues as tables."""
 
 import json
 from collections.abc import Sequence
@@ -127,7 +127,7 @@ def dead(listed: Sequence[orchestrator_pb2.DeadJob], now: float) -> RenderableTy
 
 
 def workers(fleet: Sequence[scheduler_pb2.Worker], now: float) -> RenderableType:
-    table = _table("worker", "state", "address", "busy", "heard", "models", last="kinds")
+    table = _table("worker", "state", "address", "busy", "heard", "models", last="kinds, or why it is lost")
     for worker in fleet:
         table.add_row(
             Text(worker.info.worker_id),
@@ -136,7 +136,21 @@ def workers(fleet: Sequence[scheduler_pb2.Worker], now: float) -> RenderableType
             f"{len(worker.leases)} of {worker.info.slots}",
             words.age(worker.heartbeat_time, now),
             Text(" ".join(sorted(worker.ready_models))),
-            Text(" ".join(sorted(kind.kind for kind in worker.info.kinds))),
+            Text(worker.lost_message or " ".join(sorted(kind.kind for kind in worker.info.kinds))),
+        )
+    return table
+
+
+def queues(found: scheduler_pb2.GetQueuesResponse, now: float) -> RenderableType:
+    table = _table("kind", "priority", "waiting", "oldest", "owner", last="")
+    for queue in found.queues:
+        table.add_row(
+            Text(queue.kind),
+            task_pb2.Priority.Name(queue.priority).removeprefix("PRIORITY_").lower(),
+            str(queue.depth),
+            words.age(queue.oldest_time, now),
+            Text(queue.owner),
+            "paused" if queue.kind in found.paused_kinds else "",
         )
     return table
 

@@ -13,8 +13,9 @@ import grpc
 from tutti import backoff, errors, rpc
 from tutti.batching import Batcher
 from tutti.client.dead import DeadLetters
+from tutti.client.fleet import FleetCalls
 from tutti.telemetry import context as trace_context
-from tutti.v1 import job_pb2, orchestrator_pb2, orchestrator_pb2_grpc, scheduler_pb2, scheduler_pb2_grpc
+from tutti.v1 import job_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 ORCHESTRATOR = "tutti.v1.OrchestratorService"
 SCHEDULER = "tutti.v1.SchedulerService"
@@ -31,7 +32,7 @@ A = TypeVar("A")
 _CreateBatcher = Batcher[orchestrator_pb2.CreateJobRequest, orchestrator_pb2.CreateJobsResponse.Result]
 
 
-class Client(DeadLetters):
+class Client(DeadLetters, FleetCalls):
     """One connection to the mesh. Safe to use from many asyncio tasks at once."""
 
     def __init__(
@@ -42,8 +43,8 @@ class Client(DeadLetters):
         owner: str = "",
         timeout: timedelta = timedelta(seconds=30),
     ) -> None:
-        """`orchestrators` and `schedulers` are host:port; the latter are needed for `workers` only. `timeout` bounds
-        every call, its retries included."""
+        """`orchestrators` and `schedulers` are host:port; the latter are needed for workers and queues only. `timeout`
+        bounds every call, its retries included."""
         self._owner = owner
         self._timeout = timeout.total_seconds()
         self._channel = rpc.channel(orchestrators, service=ORCHESTRATOR)
@@ -176,21 +177,6 @@ class Client(DeadLetters):
             job = await self.get(job_id, owner=owner)
             if job.state in RESTING:
                 return job  # else somebody has run it again in the meantime
-
-    async def workers(self) -> Sequence[scheduler_pb2.Worker]:
-        """The fleet, as the scheduler's leader sees it."""
-        if self._scheduler_channel is None:
-            raise errors.InvalidInput("this client was made without scheduler addresses", field="schedulers")
-        scheduler = scheduler_pb2_grpc.SchedulerServiceStub(self._scheduler_channel)
-        workers: list[scheduler_pb2.Worker] = []
-        token = ""
-        while True:
-            request = scheduler_pb2.ListWorkersRequest(page_size=1000, page_token=token)
-            page = await self._call(scheduler.ListWorkers, request)
-            workers += page.workers
-            token = page.next_page_token
-            if not token:
-                return workers
 
     def _creating(self, owner: str) -> _CreateBatcher:
         # The owner is metadata of a call, so jobs of different owners cannot share one.
