@@ -27,8 +27,14 @@ PURE = (
     "services.orchestrator.plan.kinds",
     "services.orchestrator.plan.music",
     "services.orchestrator.plan.single",
+    "services.scheduler.capacity",
     "services.scheduler.fleet",
+    "services.scheduler.limits",
+    "services.scheduler.lost",
+    "services.scheduler.orders",
+    "services.scheduler.placement",
     "services.scheduler.queue",
+    "services.scheduler.turns",
 )
 IMPURE = frozenset({"asyncio", "grpc", "os", "random", "redis", "secrets", "socket", "subprocess", "threading", "time"})
 

@@ -28,12 +28,12 @@ ZONES = ["x", "y"]
 POLICY = Policy(
     ageing_ms=AGEING_MS,
     owner_weights={"ada": 2.0},
-    owner_limit=3,
-    owner_limits={"bob": 1, "cleo": 0},
-    model_limits={"jen1": 1},
+    owner_limit=4,
+    owner_limits={"bob": 2, "cleo": 0},
+    model_limits={"jen1": 2},
 )
-OWNER_LIMITS = {"ada": 3, "bob": 1, "cleo": 10**9}
-MODEL_LIMITS = {"jen1": 1, "muscgen": 10**9}
+OWNER_LIMITS = {"ada": 4, "bob": 2, "cleo": 10**9}
+MODEL_LIMITS = {"jen1": 2, "muscgen": 10**9}
 
 kind_infos = st.builds(
     scheduler_pb2.KindInfo,
@@ -45,7 +45,7 @@ kind_infos = st.builds(
 ready_models = st.one_of(st.just(set(MODELS)), st.just(set(MODELS)), st.sets(st.sampled_from(MODELS)))
 #: Mostly nothing; else one wish, or several.
 wishes = st.one_of(
-    st.just(task_pb2.Resources()),
+    *[st.just(task_pb2.Resources())] * 3,
     st.builds(
         task_pb2.Resources,
         cpu=st.sampled_from([0, 0.5, 2]),
@@ -114,7 +114,7 @@ class PlacementMachine(RuleBasedStateMachine):
         # Something happens from the first step on.
         has = task_pb2.Resources(cpu=2, memory_bytes=3, gpus=2, gpu_memory_bytes=80)
         self.join("a", slots=3, kinds=[_kind("compose", "jen1"), _kind("render")], has=has, zone="x", ready=set(MODELS))
-        self.join("b", slots=4, kinds=[_kind("render")], has=has, zone="y", ready=set(MODELS))
+        self.join("b", slots=4, kinds=[_kind("compose", "jen1"), _kind("render")], has=has, zone="y", ready=set(MODELS))
 
     # --- orders
 
@@ -123,9 +123,10 @@ class PlacementMachine(RuleBasedStateMachine):
         owner=st.sampled_from(OWNERS),
         priority=st.sampled_from(PRIORITIES),
         wish=wishes,
-        zone=st.sampled_from(["", "", *ZONES]),
-        suspect=st.booleans(),
-        every_ms=st.lists(st.integers(0, AGEING_MS), min_size=1, max_size=4),
+        zone=st.sampled_from(["", "", "", "", *ZONES]),
+        suspect=st.sampled_from([False, False, False, True]),
+        every_ms=st.lists(st.integers(0, AGEING_MS), min_size=1, max_size=8),
+        at_once=st.booleans(),
     )
     def push(
         self,
@@ -136,6 +137,7 @@ class PlacementMachine(RuleBasedStateMachine):
         zone: str,
         suspect: bool,
         every_ms: list[int],
+        at_once: bool,
     ) -> None:
         for pause_ms in every_ms:
             self.now_ms += pause_ms
@@ -149,6 +151,7 @@ class PlacementMachine(RuleBasedStateMachine):
             entry = self.placement.waiting(wanted, orchestrator_id="o1", queued_ms=self.now_ms)
             self.placement.queue.push(entry)
             self.waiting[wanted.job_id] = entry
+        self.place(len(every_ms) + 1 if at_once else 0)
 
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
@@ -169,15 +172,16 @@ class PlacementMachine(RuleBasedStateMachine):
             del self.waiting[waiting.order.job_id]
             self.running.append((claim, waiting.order))
 
-    @rule(data=st.data())
-    def end(self, data: st.DataObject) -> None:
-        if self.running:
-            number = data.draw(st.integers(0, len(self.running) - 1))
-            self.placement.end(self.running.pop(number)[0])
+    @rule(which=st.lists(st.integers(0, 9), min_size=1, max_size=6), again=st.booleans())
+    def end(self, which: list[int], again: bool) -> None:
+        for number in which:
+            if number < len(self.running):
+                self.placement.end(self.running.pop(number)[0])
+                self.place(1 if again else 0)
 
-    @rule(worker_id=st.sampled_from(WORKERS), kind=st.sampled_from(KINDS))
-    def adopt(self, worker_id: str, kind: str) -> None:
-        if worker_id in self.infos:
+    @rule(worker_id=st.sampled_from(WORKERS), kind=st.sampled_from(KINDS), often=st.integers(0, 2))
+    def adopt(self, worker_id: str, kind: str, often: int) -> None:
+        if worker_id in self.infos and often == 0:
             self.running.append((self.placement.adopt(worker_id, kind), None))
 
     @rule(owner=st.sampled_from(OWNERS), wish=wishes)
@@ -220,8 +224,10 @@ class PlacementMachine(RuleBasedStateMachine):
         self.infos[worker_id], self.ready[worker_id] = info, ready
         self.models.update({kind.kind: list(kind.models) for kind in kinds})
 
-    @rule(worker_id=st.sampled_from(WORKERS))
-    def leave(self, worker_id: str) -> None:
+    @rule(worker_id=st.sampled_from(WORKERS), often=st.integers(0, 4))
+    def leave(self, worker_id: str, often: int = 0) -> None:
+        if often:
+            return
         self.placement.fleet.leave(worker_id)
         for claim, _ in self.running:
             if claim.worker_id == worker_id:
@@ -237,7 +243,7 @@ class PlacementMachine(RuleBasedStateMachine):
             self.placement.set_ready_models(worker_id, ready)
             self.ready[worker_id] = ready
 
-    @rule(worker_id=st.sampled_from(WORKERS), suspended=st.booleans())
+    @rule(worker_id=st.sampled_from(WORKERS), suspended=st.sampled_from([False, False, True]))
     def suspend(self, worker_id: str, suspended: bool) -> None:
         if worker_id in self.infos:
             self.placement.suspend(worker_id, suspended)
@@ -251,7 +257,7 @@ class PlacementMachine(RuleBasedStateMachine):
 
     # --- operators, and time
 
-    @rule(kind=st.sampled_from(KINDS), paused=st.booleans())
+    @rule(kind=st.sampled_from(KINDS), paused=st.sampled_from([False, False, True]))
     def pause(self, kind: str, paused: bool) -> None:
         (self.placement.pause if paused else self.placement.resume)(kind)
         (self.paused.add if paused else self.paused.discard)(kind)
@@ -333,4 +339,4 @@ class PlacementMachine(RuleBasedStateMachine):
 
 
 TestPlacementMachine = PlacementMachine.TestCase
-TestPlacementMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, print_blob=True)
+TestPlacementMachine.settings = settings(max_examples=200, stateful_step_count=40, deadline=None, print_blob=True)
