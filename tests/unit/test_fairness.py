@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scheduler.orders import Shapes
@@ -46,6 +46,7 @@ class TestShares:
 
         assert all(set(turns[n : n + 3]) == {"ada", "bob", "cleo"} for n in range(0, 60, 3))
 
+    @settings(deadline=None)
     @given(weights=st.dictionaries(st.sampled_from(["ada", "bob", "cleo"]), st.integers(1, 8), min_size=2))
     def test_shares_come_to_what_the_weights_say(self, weights: Mapping[str, int]) -> None:
         queue, turns = TaskQueue(weights=weights), 40 * sum(weights.values())
@@ -115,6 +116,7 @@ class TestShares:
 
 
 class TestAgeing:
+    @settings(deadline=None)
     @given(
         arrivals=st.lists(st.tuples(st.sampled_from(["ada", "bob", "cleo"]), st.integers(1, 3)), max_size=60),
         before=st.integers(0, 8),
