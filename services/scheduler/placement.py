@@ -14,6 +14,9 @@ from services.scheduler.queue import Hold, TaskQueue
 from services.scheduler.turns import Waiting
 from tutti.v1 import scheduler_pb2, task_pb2
 
+#: What a shape needs is worked out for the whole fleet at once, so one that nobody waits for is kept for a moment.
+FORGET_MS = 30_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
@@ -41,6 +44,7 @@ class Placement:
         )
         self._shapes = Shapes()
         self._limits = ModelLimits(policy.model_limits)
+        self._forgot_ms = 0
         for kind in paused:
             self.queue.hold(kind, Hold.PAUSED)
 
@@ -114,7 +118,9 @@ class Placement:
     def age(self, now_ms: int) -> None:
         """Look at how long things have waited, and forget what nobody waits for."""
         self.queue.age(now_ms)
-        self.fleet.forget_shapes(but=self.queue.shapes())
+        if now_ms - self._forgot_ms >= FORGET_MS:
+            self._forgot_ms = now_ms
+            self.fleet.forget_shapes(but=self.queue.shapes())
 
     def _count_models(self, claim: Claim) -> None:
         claim.models = self._limits.models_of(claim.shape.kind)

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.scheduler.fleet import Claim
 from services.scheduler.orders import Shape, Shapes
-from services.scheduler.placement import Placement, Policy
+from services.scheduler.placement import FORGET_MS, Placement, Policy
 from services.scheduler.queue import PRIORITIES
 from services.scheduler.turns import Waiting
 from tests.builders import order, worker_info
@@ -265,7 +265,8 @@ class PlacementMachine(RuleBasedStateMachine):
 
     @rule(milliseconds=st.integers(0, AGEING_MS))
     def age(self, milliseconds: int) -> None:
-        self.now_ms += milliseconds
+        # Now and then so long after the last time that rings are forgotten, too.
+        self.now_ms += FORGET_MS if milliseconds == AGEING_MS else milliseconds
         self.aged_ms = self.now_ms
         self.placement.age(self.now_ms)
 
