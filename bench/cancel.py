@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import uvloop
 
-from bench.measure import Latency, latency
+from bench.figures import Latency, latency
 from tutti.client import Client, music
 from tutti.embedded.endpoints import Endpoints
 from tutti.embedded.mesh import Mesh

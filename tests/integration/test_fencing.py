@@ -9,9 +9,9 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from services.scheduler import dispatch
 from services.scheduler import leader as election
 from services.scheduler import metrics as scheduler_metrics
+from services.scheduler import orphans
 from services.scheduler.leader import Election
 from services.worker import metrics as worker_metrics
 from tests.builders import order
@@ -283,7 +283,7 @@ class TestWorkersOfOneName:
         await caller.schedule(HOLD)
         await caller.hears(HOLD, "started")
         assert scheduler.servicer.dispatcher is not None
-        link = scheduler.servicer.dispatcher.link("w1")
+        link = scheduler.servicer.dispatcher.roster.find("w1")
         assert link is not None
         link.connected = False
 
@@ -310,7 +310,7 @@ class TestAttemptsThatNobodyWants:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """The worker was away over a change of the leader, and its attempt was decided elsewhere meanwhile."""
-        monkeypatch.setattr(dispatch, "ORPHAN_SECONDS", 0.3)
+        monkeypatch.setattr(orphans, "ORPHAN_SECONDS", 0.3)
         async with (
             running_scheduler(redis_url, name="s2") as standby,
             calling([scheduler, standby]) as caller,
