@@ -12,6 +12,7 @@ from services.orchestrator.job import JobRecord
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.watch import WatchHub
 from tests.builders import NOW_MS, logged, started, succeeded
+from tests.fixtures.redis_cluster import servers
 from tests.fixtures.stores import accept, commit_of, new_job, open_store
 from tests.fixtures.waiting import eventually
 from tutti import errors, structs
@@ -34,6 +35,11 @@ class Side:
         """Everything until the stream ends by itself."""
         async with asyncio.timeout(20):
             return [event async for events in self.hub.watch(job_id, after) for event in events]
+
+
+async def cut_channels(side: Side) -> None:
+    for server in await servers(side.store.redis):
+        await server.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
 @dataclass(kw_only=True)
@@ -82,14 +88,14 @@ async def running_side(url: str) -> AsyncIterator[Side]:
 
 
 @pytest.fixture
-async def side(redis_url: str) -> AsyncIterator[Side]:
-    async with running_side(redis_url) as running:
+async def side(any_redis_url: str) -> AsyncIterator[Side]:
+    async with running_side(any_redis_url) as running:
         yield running
 
 
 @pytest.fixture
-async def other(redis_url: str) -> AsyncIterator[Side]:
-    async with running_side(redis_url) as running:
+async def other(any_redis_url: str) -> AsyncIterator[Side]:
+    async with running_side(any_redis_url) as running:
         yield running
 
 
@@ -216,7 +222,7 @@ async def test_a_watcher_is_served_after_its_channel_was_cut(side: Side, other: 
     async with watching(side, writer.job_id) as watchers:
         for _ in range(3):
             await writer.chat(5)
-            await side.store.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await cut_channels(side)
             await writer.chat(5)
         await writer.end()
 
@@ -228,7 +234,7 @@ async def test_a_watcher_is_served_after_its_channel_was_cut(side: Side, other: 
 
 @cut_connections
 async def test_a_job_that_is_first_watched_after_the_channel_was_cut_is_followed(side: Side, other: Side) -> None:
-    await side.store.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await cut_channels(side)
     writer = await writer_at(other)
 
     async with watching(side, writer.job_id) as watchers:
