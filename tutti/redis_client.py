@@ -75,6 +75,11 @@ def _pool(url: str, blocking: bool) -> BlockingConnectionPool:
     )
 
 
+async def servers(client: Connection) -> list[Connection]:
+    """Clients of every server that holds keys behind a client, for commands that name none."""
+    return await client.masters() if isinstance(client, Cluster) else [client]
+
+
 def scripts(client: Connection, directory: Path) -> dict[str, Any]:
     """The named scripts of a directory, callable with keys and args."""
     return {path.stem: client.register_script(path.read_bytes()) for path in sorted(directory.glob("*.lua"))}

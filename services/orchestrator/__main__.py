@@ -13,6 +13,7 @@ from services.orchestrator.intake import Intake
 from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.servicer import OrchestratorServicer
 from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.upkeep import Upkeep
 from services.orchestrator.watch import WatchHub
 from tutti import clock, process, rpc, telemetry
 from tutti.artifacts.settings import ArtifactSettings
@@ -57,6 +58,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
         lease_seconds=settings.lease_seconds,
         max_driven=settings.max_driven_jobs,
     )
+    upkeep = Upkeep(store, replica=replica, retention_seconds=settings.retention_seconds)
     intake = Intake(store, driver, claims, catalogue, clock_ms=clock.now_ms)
     async with build_artifacts(artifact_settings) as artifacts:
         servicer = OrchestratorServicer(
@@ -84,9 +86,9 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
 
         await claims.start()
         await server.serving(True)
-        await process.run({"claims": claims.run, "hub": hub.run, "scheduler-link": driver.link.run}, on_stop=shut_down)
+        loops = {"claims": claims.run, "hub": hub.run, "upkeep": upkeep.run, "scheduler-link": driver.link.run}
+        await process.run(loops, on_stop=shut_down)
     await driver.link.close()
-    await hub.close()
     await store.close()
 
 

@@ -18,8 +18,17 @@ _CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 
 def new_job_id(milliseconds: int, partition: int) -> str:
     # Unique, not secret: whoever asks for a job has to be its owner.
-    raw = milliseconds.to_bytes(6, "big") + random.getrandbits(80).to_bytes(10, "big")
-    return f"{base64.b32encode(raw)[:26].translate(_SORTED).decode()}-{partition}"
+    return f"{_sorted(milliseconds, random.getrandbits(80))}-{partition}"
+
+
+def first_job_id(milliseconds: int) -> str:
+    """What sorts before the id of every job that was created at that time or later."""
+    return _sorted(milliseconds, 0)
+
+
+def _sorted(milliseconds: int, chance: int) -> str:
+    raw = milliseconds.to_bytes(6, "big") + chance.to_bytes(10, "big")
+    return base64.b32encode(raw)[:26].translate(_SORTED).decode()
 
 
 def partition_of(job_id: str, partitions: int) -> int:

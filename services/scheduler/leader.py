@@ -23,6 +23,9 @@ LEADER = "tutti:scheduler:leader"
 TERM = "tutti:scheduler:term"
 KINDS = "tutti:kinds"
 
+#: Away or full: in either case it is a matter of time.
+_REDIS_REFUSES = (errors.Unavailable, errors.QuotaExceeded)
+
 
 class Election:
     def __init__(self, url: str, *, name: str, lease_seconds: float) -> None:
@@ -38,7 +41,7 @@ class Election:
                 with redis_client.translated():
                     if await self._redis.set(LEADER, self._name, nx=True, px=self._lease_ms):
                         return int(await self._redis.incr(TERM))
-            except errors.Unavailable as error:
+            except _REDIS_REFUSES as error:
                 log.warning("cannot stand for election", extra={"error": error.message})
             await asyncio.sleep(self._lease_ms / 3000)
 
@@ -50,7 +53,7 @@ class Election:
                 with redis_client.translated():
                     if not await self._scripts["keep"](keys=[LEADER], args=[self._name, self._lease_ms]):
                         return
-            except errors.Unavailable as error:
+            except _REDIS_REFUSES as error:
                 log.warning("cannot refresh the leader's lease", extra={"error": error.message})
 
     async def leave(self) -> None:
@@ -59,8 +62,13 @@ class Election:
 
     async def publish_kinds(self, kinds: Iterable[scheduler_pb2.KindInfo]) -> None:
         """Make known what the mesh can run. Never taken back: jobs may wait for a worker that is away."""
+        offered = {kind.kind: kind.SerializeToString() for kind in kinds}
         with redis_client.translated():
-            await self._redis.hset(KINDS, mapping={kind.kind: kind.SerializeToString() for kind in kinds})
+            # A full Redis takes no writes; workers that come back must be let in all the same.
+            known = await self._redis.hmget(KINDS, list(offered))
+            fresh = {kind: info for (kind, info), old in zip(offered.items(), known, strict=True) if info != old}
+            if fresh:
+                await self._redis.hset(KINDS, mapping=fresh)
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -199,7 +199,7 @@ class TestClaim:
     async def test_a_replica_finds_again_what_it_was_given(self, store: JobStore, partition: int) -> None:
         record, entry = await driven_job(store, partition)
 
-        (pending,) = await store.own_pending(partition, "r1")
+        ((pending,),) = [page async for page in store.own_pending(partition, "r1")]
 
         assert (pending.entry, pending.job_id, pending.stream) == (entry, record.job_id, 2)
 

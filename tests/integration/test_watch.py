@@ -12,10 +12,9 @@ from services.orchestrator.job import JobRecord
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.watch import WatchHub
 from tests.builders import NOW_MS, logged, started, succeeded
-from tests.fixtures.redis_cluster import servers
 from tests.fixtures.stores import accept, commit_of, new_job, open_store
 from tests.fixtures.waiting import eventually
-from tutti import errors, structs
+from tutti import errors, redis_client, structs
 from tutti.v1 import job_pb2, task_pb2
 
 #: redis-py drops a connection that the server has cut without waiting for it to be closed.
@@ -38,7 +37,7 @@ class Side:
 
 
 async def cut_channels(side: Side) -> None:
-    for server in await servers(side.store.redis):
+    for server in await redis_client.servers(side.store.redis):
         await server.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
@@ -84,7 +83,6 @@ async def running_side(url: str) -> AsyncIterator[Side]:
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
-            await hub.close()
 
 
 @pytest.fixture

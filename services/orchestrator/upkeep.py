@@ -1,0 +1,73 @@
+"""Takes jobs whose retention is over out of their owners' indexes: Redis drops a job by itself, and tells nobody.
+
+Nothing of it is on the path of a job. One replica at a time goes through the keys, slowly, and looks only at ids that
+are old enough to have gone.
+"""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from services.orchestrator import ids, metrics
+from services.orchestrator.store import keys
+from services.orchestrator.store.jobs import JobStore
+from tutti import clock, errors, redis_client
+
+log = logging.getLogger(__name__)
+
+#: Keys that Redis looks at in one step, and the pause after it: what it is busy with this is a fraction of a percent.
+SCAN_KEYS, SCAN_PAUSE_SECONDS = 1_000, 0.1
+#: Ids of one owner that are looked up together.
+PAGE = 500
+#: From the end of one round to the next. A replica that dies in the middle is followed by another after as long.
+ROUND = timedelta(minutes=5)
+
+
+class Upkeep:
+    def __init__(self, store: JobStore, *, replica: str, retention_seconds: int) -> None:
+        self._store = store
+        self._replica = replica
+        self._retention = timedelta(seconds=retention_seconds)
+        #: With a short retention nobody should have to wait long to see it.
+        self._round = min(ROUND, max(self._retention, timedelta(seconds=1)))
+
+    async def run(self) -> None:
+        while True:
+            try:
+                if await self._store.take_turn(keys.UPKEEP, self._replica, self._round.total_seconds()):
+                    await self.sweep()
+            except (errors.Unavailable, errors.QuotaExceeded) as error:
+                log.warning("could not look after the indexes", extra={"error": error.message})
+            await asyncio.sleep(self._round.total_seconds())
+
+    async def sweep(self) -> int:
+        """Go through all owners once; returns how many ids were taken out."""
+        found = 0
+        with redis_client.translated():
+            for server in await redis_client.servers(self._store.redis):
+                cursor = -1
+                while cursor != 0:
+                    cursor, names = await server.scan(max(cursor, 0), match=keys.OWNERS, count=SCAN_KEYS)
+                    for name in names:
+                        found += await self._clean(name)
+                    await asyncio.sleep(SCAN_PAUSE_SECONDS if cursor else 0)
+        metrics.FORGOTTEN.inc(found)
+        return found
+
+    async def _clean(self, index: bytes) -> int:
+        """Take out of an index what has gone."""
+        partition, redis, found = keys.partition_of(index.decode()), self._store.redis, 0
+        # A job is kept for the retention after its end, and it has not ended before it was created.
+        oldest_kept = ids.first_job_id(clock.now_ms() - int(self._retention.total_seconds() * 1000))
+        after = "-"
+        while True:
+            names = [name.decode() for name in await redis.zrangebylex(index, after, f"({oldest_kept}", 0, PAGE)]
+            if not names:
+                return found
+            pipeline = redis.pipeline(transaction=False)
+            for job_id in names:
+                pipeline.exists(keys.job(partition, job_id))
+            gone = [job_id for job_id, there in zip(names, await pipeline.execute(), strict=True) if not there]
+            if gone:
+                found += await redis.zrem(index, *gone)
+            after = f"({names[-1]}"
