@@ -129,8 +129,8 @@ def translated() -> Iterator[None]:
             "the part of Redis that holds this is away; retry in a moment", reason="REDIS_CLUSTER_DOWN"
         ) from error
     except redis.exceptions.ResponseError as error:
-        # A script that may not write says so in its own words, not with the library's OutOfMemoryError.
-        if "OOM" in str(error):
+        # A script that may not write says so in its own words, not with the library's class.
+        if isinstance(error, redis.exceptions.OutOfMemoryError) or "OOM" in str(error):
             raise errors.QuotaExceeded("Redis is full; nothing was accepted", reason="REDIS_FULL") from error
         if str(error).startswith(_NOT_NOW):
             raise errors.Unavailable(
