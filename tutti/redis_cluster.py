@@ -29,6 +29,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from tutti import errors
 from tutti.redis_urls import Address
 
 #: Answers of "not here" or "not now" that one command puts up with.
@@ -191,7 +192,12 @@ class Cluster(_Commands):  # type: ignore[misc]  # the base is Any
         except ClusterDownError:
             raise
         except ResponseError as error:
-            raise ClusterDownError(f"{address.host}:{address.port} is not part of a cluster: {error}") from error
+            raise errors.PreconditionFailed(
+                f"REDIS_URL: {address.host}:{address.port} is not part of a cluster; name a node that is, or write "
+                "redis:// for a single server",
+                field="REDIS_URL",
+                reason="REDIS_NOT_A_CLUSTER",
+            ) from error
         return found
 
     def _candidates(self) -> list[Address]:

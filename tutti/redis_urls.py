@@ -22,6 +22,12 @@ _URL = re.compile(
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
+def shown(url: str) -> str:
+    """Without user and password, for people and logs."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
 class Address(NamedTuple):
     host: str
     port: int

@@ -36,7 +36,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
     )
     server = rpc.Server(services=[ORCHESTRATOR])
     address = server.bind(f"{settings.bind_host}:{settings.port}")
-    await process.wait_for(lambda: store.open(settings.partitions), what="Redis")
+    await process.wait_for(lambda: store.open(settings.first_partitions), what="Redis")
     hub = WatchHub(store)
 
     def link(driver: Driver) -> SchedulerLink:
