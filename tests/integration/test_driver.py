@@ -346,3 +346,21 @@ async def _no_consumer(replica: Replica, name: str) -> None:
         return name not in await replica.store.consumers(0, 2)
 
     await eventually_true(gone, what=f"{name} is forgotten")
+
+
+class TestRoom:
+    async def test_a_read_that_waits_brings_no_more_than_there_is_room_for_when_it_ends(
+        self, any_redis_url: str, address: str, scheduler: ScriptedScheduler
+    ) -> None:
+        async with running_replica(any_redis_url, address, max_driven=20) as replica:
+            await eventually(lambda: replica.claims.room() == 17, what="a read waits")
+            for n in range(15):
+                await replica.submit(task_spec(input={"n": n}))
+            # Another replica accepts what it has no room for itself.
+            await accept(replica.store, *(new_job(0) for _ in range(30)))
+
+            await eventually(lambda: len(replica.driver) >= 18, what="it drives as many as it may")
+            waiting = new_job(0)
+            await accept(replica.store, waiting)
+            assert await replica.store.redis.xlen(keys.stream(0, task_pb2.PRIORITY_NORMAL)) == 46
+            assert len(replica.driver) <= 20
