@@ -103,9 +103,9 @@ class TestMovingSlots:
     ) -> None:
         source, target, other = redis_cluster.nodes
         key = key_of(redis_cluster, source)
-        async with connected(cluster_url) as client:
+        async with connected(cluster_url) as client, connected(cluster_url) as late:
             script = client.register_script(SCRIPT)
-            assert await client.get(key) is None
+            assert await client.get(key) is await late.get(key) is None
             redis_cluster.begin_move(key, source, target)
             try:
                 # The source has no such key any more: the target is asked, with its permission.
@@ -113,7 +113,7 @@ class TestMovingSlots:
                 assert target.client.dbsize() == 1
                 redis_cluster.finish_move(key, source, target)
                 assert await script(keys=[key]) == [2, key.encode()]
-                pipeline = client.pipeline(transaction=False)
+                pipeline = late.pipeline(transaction=False)
                 pipeline.get(key)
                 pipeline.get(key_of(redis_cluster, other))
                 assert await pipeline.execute() == [b"2", None]
@@ -180,6 +180,17 @@ class TestDeadNodes:
                     assert isinstance(answer, list)
             mortal.empty()
 
+    async def test_a_wait_at_a_node_that_hangs_is_given_up(
+        self, mortal: RunningCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with open_store(mortal.url, partitions=16) as store:
+            await store.read_streams(0, "r1", 10)
+            monkeypatch.setattr(redis_client, "ANSWER_SECONDS", 0.3)
+            with mortal.holder(keys.streams(0)[0]).paused(), pytest.raises(errors.Unavailable):
+                await store.read_streams(0, "r1", 10, 100)
+        await asyncio.to_thread(mortal.until_whole)
+        mortal.empty()
+
 
 class TestChannels:
     async def test_what_is_published_at_one_node_is_heard_at_all(self, cluster_url: str) -> None:
@@ -199,7 +210,6 @@ class TestChannels:
         self, mortal: RunningCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(redis_client, "SILENCE_SECONDS", 0.05)
-        monkeypatch.setattr(redis_client, "ANSWER_SECONDS", 0.5)
         node = mortal.nodes[0]
         assert node.process is not None
         async with connected(f"redis://127.0.0.1:{node.port}", blocking=True) as client:
@@ -207,11 +217,21 @@ class TestChannels:
             await channel.subscribe("news")
             assert (await redis_client.heard(channel))["type"] == "subscribe"
             hearing = asyncio.create_task(redis_client.heard(channel))
-            done, _ = await asyncio.wait([hearing], timeout=0.3)
-            assert not done
+            before = await pings(client)
+
+            async def was_asked() -> bool:
+                return await pings(client) > before + 3
+
+            await eventually_true(was_asked, what="the channel is asked again and again")
+            assert not hearing.done()
             await client.publish("news", "still there")
             assert (await hearing)["data"] == b"still there"
+            monkeypatch.setattr(redis_client, "ANSWER_SECONDS", 0.5)
             with node.paused(), pytest.raises(errors.Unavailable), redis_client.translated():
                 await redis_client.heard(channel)
             await channel.aclose()
         await asyncio.to_thread(mortal.until_whole)
+
+
+async def pings(client: Any) -> int:
+    return int((await client.info("commandstats")).get("cmdstat_ping", {"calls": 0})["calls"])

@@ -9,11 +9,12 @@ import pytest
 
 from services.orchestrator import job, watch
 from services.orchestrator.job import JobRecord
+from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.watch import WatchHub
 from tests.builders import NOW_MS, logged, started, succeeded
 from tests.fixtures.stores import accept, commit_of, new_job, open_store
-from tests.fixtures.waiting import eventually
+from tests.fixtures.waiting import eventually, eventually_true
 from tutti import errors, redis_client, structs
 from tutti.v1 import job_pb2, task_pb2
 
@@ -228,6 +229,25 @@ async def test_a_watcher_is_served_after_its_channel_was_cut(side: Side, other: 
 
     assert_complete(events)
     assert len(events) == 33
+
+
+@cut_connections
+async def test_who_waits_is_subscribed_again_after_the_channel_was_cut(side: Side, other: Side) -> None:
+    writer = await writer_at(other)
+    channel = keys.events(0, writer.job_id)
+
+    async def subscribed() -> bool:
+        servers = await redis_client.servers(side.store.redis)
+        return any([(await server.pubsub_numsub(channel))[0][1] for server in servers])
+
+    async with watching(side, writer.job_id) as watchers:
+        await eventually_true(subscribed, what="the watcher waits")
+        await cut_channels(side)
+        await eventually_true(subscribed, what="it is heard again")
+        await writer.chat(3)
+        await writer.end()
+
+        assert_complete((await all_of(watchers))[0])
 
 
 @cut_connections
