@@ -66,7 +66,7 @@ def _pool(url: str, blocking: bool) -> BlockingConnectionPool:
         timeout=ANSWER_SECONDS,
         socket_connect_timeout=ANSWER_SECONDS,
         socket_timeout=None if blocking else ANSWER_SECONDS,
-        socket_keepalive=True,
+        **({} if url.startswith("unix:") else {"socket_keepalive": True}),
         health_check_interval=0 if blocking else 15,
         retry=Retry(NoBackoff(), 0),
         # RESP2 answers have one shape for lists and maps in every version of the library and the server.
