@@ -81,11 +81,12 @@ async def test_a_redis_with_a_password_on_a_socket_in_the_file_system_will_do(tm
     with tempfile.TemporaryDirectory() as directory:
         path = f"{directory}/s"
         options = ("--port", "0", "--unixsocket", path, "--dir", directory, "--save", "", "--requirepass", "secret")
-        process = subprocess.Popen([embedded_redis.find_redis().binary, *options], stdout=subprocess.DEVNULL)
+        binary = embedded_redis.find_redis().binary
+        process = await asyncio.create_subprocess_exec(binary, *options, stdout=subprocess.DEVNULL)
         try:
             async with asyncio.timeout(20):
                 await probes.until(partial(probes.redis_pong, f"unix://:secret@{path}"))
             assert not await probes.redis_pong(f"unix://:wrong@{path}")
         finally:
             process.kill()
-            process.wait()
+            await process.wait()
