@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf import duration_pb2
 
-from services.orchestrator.job import JobRecord, TaskRecord, retry_of
+from services.orchestrator.job_record import JobRecord, TaskRecord, retry_of
 from tutti import structs
 from tutti.v1 import artifact_pb2, job_pb2, scheduler_pb2, task_pb2
 

@@ -5,6 +5,8 @@ import random
 
 import pytest
 
+import tutti  # noqa: F401  says how gRPC shall run, before any test imports it
+
 _PREFIXES = ("TUTTI_", "ARTIFACT_", "AWS_", "LOG_", "MODEL_S3_", "ORCHESTRATOR_", "OTEL_", "RATE_LIMIT_")
 _NAMES = {
     "CORS_ORIGINS",

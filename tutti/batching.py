@@ -7,8 +7,11 @@ also held an adaptive gap apart, so that a call carries dozens of items. Idle co
 import asyncio
 import contextlib
 import contextvars
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,7 +40,8 @@ class Batcher(Generic[T, R]):
         self._name = name
         self._max_items = max_items
         self._longest_gap = longest_gap
-        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        #: With nobody's future where it was only put in.
+        self._waiting: list[tuple[T, asyncio.Future[R] | None]] = []
         self._task: asyncio.Task[None] | None = None
         self._gap = 0.0
         self._closed = False
@@ -48,9 +52,20 @@ class Batcher(Generic[T, R]):
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None:
-            # In a context of its own: a batch belongs to the journeys of all its items, not to that of the first.
-            self._task = asyncio.create_task(self._run(), name=self._name, context=contextvars.Context())
+            self._start()
         return future
+
+    def put(self, item: T) -> None:
+        """Like `submit`, for those who need no answer: `flush` itself does whatever follows, and must not raise."""
+        if self._closed:
+            raise RuntimeError(f"{self._name} is closed")
+        self._waiting.append((item, None))
+        if self._task is None:
+            self._start()
+
+    def _start(self) -> None:
+        # In a context of its own: a batch belongs to the journeys of all its items, not to that of the first.
+        self._task = asyncio.create_task(self._run(), name=self._name, context=contextvars.Context())
 
     @property
     def busy(self) -> bool:
@@ -77,24 +92,28 @@ class Batcher(Generic[T, R]):
         finally:
             self._task = None
             for _, future in self._waiting:
-                future.cancel()
+                if future is not None:
+                    future.cancel()
 
-    async def _flush_one(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+    async def _flush_one(self, batch: list[tuple[T, asyncio.Future[R] | None]]) -> None:
         try:
             results = await self._flush([item for item, _ in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"{self._name} answered {len(results)} of {len(batch)} items")
-        except Exception as error:  # noqa: BLE001  the batch's callers decide what to do with it
+        except Exception as error:
+            if any(future is None for _, future in batch):
+                log.exception("a batch failed that nobody waits for", extra={"batch": self._name})
             for _, future in batch:
-                if not future.done():
+                if future is not None and not future.done():
                     future.set_exception(error)
             return
         except asyncio.CancelledError:
             for _, future in batch:
-                future.cancel()
+                if future is not None:
+                    future.cancel()
             raise
         for (_, future), result in zip(batch, results, strict=True):
-            if not future.done():
+            if future is not None and not future.done():
                 future.set_result(result)
 
     def _adapt(self, size: int) -> None:

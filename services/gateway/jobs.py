@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf import duration_pb2, timestamp_pb2
 
 from services.gateway import structs
-from tutti.v1 import artifact_pb2, job_pb2, task_pb2
+from tutti.v1 import artifact_pb2, job_pb2, orchestrator_pb2, task_pb2
 
 Json = dict[str, Any]
 
@@ -74,7 +74,13 @@ def checkpoint_view(checkpoint: task_pb2.Checkpoint) -> Json:
     }
 
 
-def failure_view(failed: job_pb2.Job | job_pb2.Task | job_pb2.Event.JobMoved | job_pb2.Event.TaskMoved) -> Json | None:
+def dead_view(dead: orchestrator_pb2.DeadJob) -> Json:
+    return {"job": job_view(dead.job), "reason": dead.reason, "deadTime": moment(dead, "dead_time")}
+
+
+def failure_view(
+    failed: job_pb2.Job | job_pb2.Task | job_pb2.PastAttempt | job_pb2.Event.JobMoved | job_pb2.Event.TaskMoved,
+) -> Json | None:
     if not failed.HasField("failure"):
         return None
     failure = failed.failure
@@ -97,18 +103,42 @@ def rfc3339(stamp: timestamp_pb2.Timestamp) -> str:
 
 def _spec_view(spec: job_pb2.JobSpec) -> Json:
     view: Json = {}
-    if spec.WhichOneof("work") == "music":
-        music = spec.music
-        view["model"], view["narrative"] = music.model, music.narrative
-        view["duration"] = _seconds(music.duration) if music.HasField("duration") else None
-        view["options"] = structs.plain(music.options)
-    else:
-        view["kind"], view["input"] = spec.task.kind, structs.plain(spec.task.input)
+    match spec.WhichOneof("work"):
+        case "music":
+            music = spec.music
+            view["model"], view["narrative"] = music.model, music.narrative
+            view["duration"] = _seconds(music.duration) if music.HasField("duration") else None
+            view["options"] = structs.plain(music.options)
+        case "plan":
+            view["plan"] = [_planned_view(task) for task in spec.plan.tasks]
+        case _:
+            view["kind"], view["input"] = spec.task.kind, structs.plain(spec.task.input)
     view["labels"] = dict(spec.labels)
     view["priority"] = _PRIORITY_WORDS.get(spec.priority, "normal")
     view["retry"] = _retry_view(spec.retry) if spec.HasField("retry") else None
     view["timeoutSeconds"] = _seconds(spec.attempt_timeout) if spec.HasField("attempt_timeout") else None
+    view["jobTimeoutSeconds"] = _seconds(spec.job_timeout) if spec.HasField("job_timeout") else None
     return view
+
+
+def _planned_view(task: job_pb2.PlannedTask) -> Json:
+    return {
+        "name": task.name,
+        "kind": task.kind,
+        "input": structs.plain(task.input),
+        "needs": list(task.needs),
+        "resources": _resources_view(task.resources) if task.HasField("resources") else None,
+        "workerLabels": dict(task.worker_labels),
+    }
+
+
+def _resources_view(resources: task_pb2.Resources) -> Json:
+    return {
+        "cpu": resources.cpu,
+        "memoryBytes": resources.memory_bytes,
+        "gpus": resources.gpus,
+        "gpuMemoryBytes": resources.gpu_memory_bytes,
+    }
 
 
 def _retry_view(policy: task_pb2.RetryPolicy) -> Json:
@@ -133,6 +163,18 @@ def _task_view(task: job_pb2.Task) -> Json:
         "startTime": moment(task, "start_time"),
         "endTime": moment(task, "end_time"),
         "checkpoint": checkpoint_view(task.checkpoint) if task.HasField("checkpoint") else None,
+        "firstAttempt": task.first_attempt,
+        "pastAttempts": [_past_view(attempt) for attempt in task.past_attempts],
+    }
+
+
+def _past_view(attempt: job_pb2.PastAttempt) -> Json:
+    return {
+        "attempt": attempt.attempt,
+        "workerId": attempt.worker_id,
+        "startTime": moment(attempt, "start_time"),
+        "endTime": moment(attempt, "end_time"),
+        "failure": failure_view(attempt),
     }
 
 

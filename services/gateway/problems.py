@@ -60,11 +60,12 @@ _ROUTER_DETAILS = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not know the method; the header Allow lists what it knows.",
 }
 #: How the contract's names of fields begin, where REST puts the same fields at the top.
-_CONTRACT_PREFIX = re.compile(r"^(?:requests\[\d+\]\.)?(?:spec\.)?(?:music\.|task\.)?")
+_CONTRACT_PREFIX = re.compile(r"^(?:requests\[\d+\]\.)?(?:spec\.)?(?:music\.|task\.|plan\.)?")
 #: Fields that REST spells unlike the contract in more than its case.
 _REST_NAMES = {
     "after": "Last-Event-ID",
     "attempt_timeout": "timeoutSeconds",
+    "job_timeout": "jobTimeoutSeconds",
     "initial_backoff": "initialBackoffSeconds",
     "max_backoff": "maxBackoffSeconds",
     "request_id": "Idempotency-Key",

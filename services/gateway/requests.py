@@ -4,9 +4,10 @@ A body is parsed once and checked here for its shape only: known fields, right t
 Whether a model, a kind or an option exists is the orchestrator's to say.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
@@ -32,6 +33,7 @@ _STATES = {
     if value != job_pb2.JOB_STATE_UNSPECIFIED
 }
 
+T = TypeVar("T")
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST, allow_inf_nan=False)]
 
 
@@ -59,6 +61,9 @@ class _Submission(_Strict):
     priority: Literal["high", "normal", "low"] | None = Field(None, description="`normal` unless given.")
     retry: Retry | None = None
     timeout_seconds: Seconds | None = Field(None, description="How long one attempt at a task may run.")
+    job_timeout_seconds: Seconds | None = Field(
+        None, description="How long the whole job may take from its acceptance, waiting and retries included."
+    )
 
 
 class MusicSubmission(_Submission):
@@ -77,23 +82,83 @@ class TaskSubmission(_Submission):
     input: dict[str, Any] = Field({}, description="The handler's input.")
 
 
+class Resources(_Strict):
+    """What a worker must have."""
+
+    cpu: float = Field(0, ge=0, allow_inf_nan=False, description="Cores.")
+    memory_bytes: int = Field(0, ge=0, lt=2**63, description="Main memory.")
+    gpus: int = Field(0, ge=0, lt=2**31, description="Whole GPUs.")
+    gpu_memory_bytes: int = Field(0, ge=0, lt=2**63, description="Memory per GPU.")
+
+
+class PlannedTask(_Strict):
+    """A step of a plan."""
+
+    name: str = Field(description="Unique within the plan.", examples=["mix"])
+    kind: str = Field(description="Names the handler.", examples=["test.echo"])
+    input: dict[str, Any] = Field(
+        {}, description="The handler's input; `${<task>.result.<path>}` is filled in when that task has succeeded."
+    )
+    needs: list[str] = Field([], description="Tasks that must succeed first.")
+    resources: Resources | None = None
+    worker_labels: dict[str, str] = Field({}, description="Labels that the worker must carry.")
+
+
+class PlanSubmission(_Submission):
+    """Run a graph of tasks."""
+
+    tasks: list[PlannedTask] = Field(description="1 to 200 of them.")
+
+
 def _kind_of_submission(body: Any) -> str:
-    return "task" if isinstance(body, dict) and "kind" in body else "music"
+    if not isinstance(body, dict):
+        return "music"
+    return "plan" if "tasks" in body else "task" if "kind" in body else "music"
 
 
+AnySubmission = MusicSubmission | TaskSubmission | PlanSubmission
 Submission = Annotated[
-    Annotated[MusicSubmission, Tag("music")] | Annotated[TaskSubmission, Tag("task")],
+    Annotated[MusicSubmission, Tag("music")]
+    | Annotated[TaskSubmission, Tag("task")]
+    | Annotated[PlanSubmission, Tag("plan")],
     Discriminator(_kind_of_submission),
 ]
-SUBMISSION: TypeAdapter[MusicSubmission | TaskSubmission] = TypeAdapter(Submission)
+SUBMISSION: TypeAdapter[AnySubmission] = TypeAdapter(Submission)
 
 
-class JobsQuery(BaseModel):
-    """Which jobs to list."""
+class Replay(_Strict):
+    """Run dead letters again."""
 
+    job_ids: list[str] = Field(description="1 to 200 of them.")
+    input: dict[str, Any] | None = Field(None, description="A new input for the failed task; only with a single job.")
+
+
+class Discard(_Strict):
+    """Take jobs off the list of dead letters."""
+
+    job_ids: list[str] = Field(description="1 to 200 of them.")
+
+
+REPLAY: TypeAdapter[Replay] = TypeAdapter(Replay)
+DISCARD: TypeAdapter[Discard] = TypeAdapter(Discard)
+
+
+class _Query(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, validate_by_alias=True
     )
+
+
+class DeadQuery(_Query):
+    """Which dead letters to list."""
+
+    reason: Literal["FAILED", "TIMEOUT", "POISON"] | None = Field(None, description="Only those that died of this.")
+    page_size: int = Field(50, ge=1, le=200, description="Dead letters on a page.")
+    page_token: str = Field("", description="`nextPageToken` of the page before.")
+
+
+class JobsQuery(_Query):
+    """Which jobs to list."""
 
     state: list[Annotated[str, Field(examples=["RUNNING"])]] = Field([], description="In one of these states.")
     label: list[str] = Field([], description="Carrying each of these labels, written `key:value`.")
@@ -112,16 +177,26 @@ class JobsQuery(BaseModel):
         return wanted
 
 
-async def submission(request: Request) -> MusicSubmission | TaskSubmission:
+async def submission(request: Request) -> AnySubmission:
+    return parse(await json_body(request))
+
+
+async def json_body(request: Request) -> bytes:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, with Content-Type: application/json.")
-    return parse(await request.body())
+    return await request.body()
 
 
-def parse(body: bytes) -> MusicSubmission | TaskSubmission:
+def parse(body: bytes) -> AnySubmission:
+    # The first part of a place names the branch of the union, which no caller wrote.
+    return validated(SUBMISSION, body, skip=1)
+
+
+def validated(shape: TypeAdapter[T], body: bytes, *, skip: int = 0) -> T:
+    """A JSON body as its shape says; `skip` parts of the places that are wrong are not the caller's."""
     try:
-        return SUBMISSION.validate_python(orjson.loads(body))
+        return shape.validate_python(orjson.loads(body))
     except orjson.JSONDecodeError as error:
         raise errors.InvalidInput(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
@@ -129,27 +204,45 @@ def parse(body: bytes) -> MusicSubmission | TaskSubmission:
             details={"line": str(error.lineno), "column": str(error.colno)},
         ) from error
     except ValidationError as error:
-        raise _refusal(error) from error
+        raise _refusal(error, skip) from error
 
 
-def spec(submission: MusicSubmission | TaskSubmission) -> job_pb2.JobSpec:
+def spec(submission: AnySubmission) -> job_pb2.JobSpec:
     result = job_pb2.JobSpec(labels=submission.labels)
-    if isinstance(submission, MusicSubmission):
-        result.music.narrative, result.music.model = submission.narrative, submission.model
-        if submission.duration is not None:
-            _set_seconds(result.music.duration, submission.duration)
-        if submission.options:
-            structs.fill(result.music.options, submission.options, field="options")
-    else:
-        result.task.kind = submission.kind
-        structs.fill(result.task.input, submission.input, field="input")
+    match submission:
+        case MusicSubmission():
+            _fill_music(result.music, submission)
+        case TaskSubmission():
+            result.task.kind = submission.kind
+            structs.fill(result.task.input, submission.input, field="input")
+        case PlanSubmission():
+            _fill_plan(result.plan, submission.tasks)
     if submission.priority is not None:
         result.priority = _PRIORITIES[submission.priority]
     if submission.retry is not None:
         _fill_retry(result.retry, submission.retry)
     if submission.timeout_seconds is not None:
         _set_seconds(result.attempt_timeout, submission.timeout_seconds)
+    if submission.job_timeout_seconds is not None:
+        _set_seconds(result.job_timeout, submission.job_timeout_seconds)
     return result
+
+
+def _fill_music(music: job_pb2.MusicRequest, submission: MusicSubmission) -> None:
+    music.narrative, music.model = submission.narrative, submission.model
+    if submission.duration is not None:
+        _set_seconds(music.duration, submission.duration)
+    if submission.options:
+        structs.fill(music.options, submission.options, field="options")
+
+
+def _fill_plan(plan: job_pb2.Plan, tasks: Sequence[PlannedTask]) -> None:
+    plan.SetInParent()  # one without tasks is refused as what it is
+    for place, task in enumerate(tasks):
+        planned = plan.tasks.add(name=task.name, kind=task.kind, needs=task.needs, worker_labels=task.worker_labels)
+        structs.fill(planned.input, task.input, field=f"tasks[{place}].input")
+        if task.resources is not None:
+            planned.resources.MergeFrom(task_pb2.Resources(**task.resources.model_dump()))
 
 
 def _fill_retry(policy: task_pb2.RetryPolicy, retry: Retry) -> None:
@@ -165,12 +258,15 @@ def _set_seconds(duration: Any, seconds: float) -> None:
     duration.seconds, duration.nanos = divmod(round(seconds * 1e9), 1_000_000_000)
 
 
-def _refusal(error: ValidationError) -> errors.InvalidInput:
+def _refusal(error: ValidationError, skip: int) -> errors.InvalidInput:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    # The first part names the branch of the union, which no caller wrote.
-    found = [(".".join(map(str, each["loc"][1:])), each) for each in problems[:10]]
+    found = [(_path(each["loc"][skip:]), each) for each in problems[:10]]
     text = "; ".join(complaint(field, each) for field, each in found)
     return errors.InvalidInput(text[:1000], field=found[0][0][:200])
+
+
+def _path(parts: Iterable[int | str]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
 
 def _state(word: str) -> job_pb2.JobState.ValueType:

@@ -6,7 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from services.gateway import problems
-from services.gateway.requests import MusicSubmission, Retry, TaskSubmission
+from services.gateway.requests import (
+    Discard,
+    MusicSubmission,
+    PlannedTask,
+    PlanSubmission,
+    Replay,
+    Retry,
+    TaskSubmission,
+)
 
 JobStatus = Literal["HELD", "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 TaskStatus = Literal["WAITING", "READY", "LEASED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED"]
@@ -59,6 +67,14 @@ class Checkpoint(_Shape):
     artifacts: list[Artifact]
 
 
+class PastAttempt(_Shape):
+    attempt: int
+    worker_id: str = Field(description="Empty where nobody ran it.")
+    start_time: str | None = Field(description="When its handler began, if it did.")
+    end_time: str | None
+    failure: Failure | None
+
+
 class Task(_Shape):
     name: str
     kind: str
@@ -72,10 +88,13 @@ class Task(_Shape):
     start_time: str | None
     end_time: str | None
     checkpoint: Checkpoint | None
+    first_attempt: int = Field(description="The try from which `retry.maxAttempts` counts.")
+    past_attempts: list[PastAttempt] = Field(description="Without success, oldest first; the last 20.")
 
 
 class Job(_Shape):
-    """A job as last recorded. Music has `model`, `narrative`, `duration` and `options`, a task `kind` and `input`."""
+    """A job as last recorded. Music has `model`, `narrative`, `duration` and `options`, a task `kind` and `input`, a
+    caller's own graph `plan`."""
 
     job_id: str
     status: JobStatus
@@ -87,10 +106,12 @@ class Job(_Shape):
     options: dict[str, Any] | None = None
     kind: str | None = None
     input: dict[str, Any] | None = None
+    plan: list[PlannedTask] | None = None
     labels: dict[str, str]
     priority: Literal["high", "normal", "low"]
     retry: Retry | None
     timeout_seconds: float | None
+    job_timeout_seconds: float | None
     create_time: str | None
     start_time: str | None
     end_time: str | None
@@ -107,6 +128,27 @@ class Job(_Shape):
 class JobPage(_Shape):
     jobs: list[Job]
     next_page_token: str = Field(description="Empty on the last page.")
+
+
+class DeadJob(_Shape):
+    """A job that will not run again by itself."""
+
+    job: Job
+    reason: Literal["FAILED", "TIMEOUT", "POISON"]
+    dead_time: str
+
+
+class DeadPage(_Shape):
+    dead_jobs: list[DeadJob]
+    next_page_token: str = Field(description="Empty on the last page.")
+
+
+class Replayed(_Shape):
+    jobs: list[Job]
+
+
+class Discarded(_Shape):
+    discarded: int = Field(description="How many were on the list.")
 
 
 class Event(_Shape):
@@ -182,11 +224,32 @@ SUBMIT: dict[str, Any] = {
                     "oneOf": [
                         {"$ref": "#/components/schemas/MusicSubmission"},
                         {"$ref": "#/components/schemas/TaskSubmission"},
+                        {"$ref": "#/components/schemas/PlanSubmission"},
                     ]
                 }
             }
         },
     },
 }
+REPLAY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Replay"}}},
+    },
+}
+DISCARD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Discard"}}},
+    },
+}
 #: What only references name and the framework therefore does not collect.
-REFERENCED: tuple[type[BaseModel], ...] = (Problem, Event, MusicSubmission, TaskSubmission)
+REFERENCED: tuple[type[BaseModel], ...] = (
+    Problem,
+    Event,
+    MusicSubmission,
+    TaskSubmission,
+    PlanSubmission,
+    Replay,
+    Discard,
+)

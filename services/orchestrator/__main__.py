@@ -7,10 +7,12 @@ import uvloop
 
 from services.orchestrator.claims import Claims
 from services.orchestrator.config import OrchestratorSettings
+from services.orchestrator.dead import DeadJobs
 from services.orchestrator.driver import Driver
 from services.orchestrator.handover import SchedulerLink
 from services.orchestrator.intake import Intake
 from services.orchestrator.plan.catalogue import Catalogue
+from services.orchestrator.quota import Quota
 from services.orchestrator.servicer import OrchestratorServicer
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.upkeep import Upkeep
@@ -32,12 +34,13 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
     store = JobStore(
         settings.redis_url,
         retention_seconds=settings.retention_seconds,
+        dead_retention_seconds=settings.dead_retention_seconds,
         request_ttl_seconds=settings.request_ttl_seconds,
     )
     server = rpc.Server(services=[ORCHESTRATOR])
     address = server.bind(f"{settings.bind_host}:{settings.port}")
     await process.wait_for(lambda: store.open(settings.first_partitions), what="Redis")
-    hub = WatchHub(store)
+    hub = WatchHub(store, replica=replica)
 
     def link(driver: Driver) -> SchedulerLink:
         return SchedulerLink(
@@ -59,11 +62,14 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
         max_driven=settings.max_driven_jobs,
     )
     upkeep = Upkeep(store, replica=replica, retention_seconds=settings.retention_seconds)
-    intake = Intake(store, driver, claims, catalogue, clock_ms=clock.now_ms)
+    quota = Quota(settings.owner_max_jobs, store.open_jobs)
+    intake = Intake(store, driver, claims, catalogue, quota, clock_ms=clock.now_ms)
+    dead = DeadJobs(store, hub, catalogue, clock_ms=clock.now_ms)
     async with build_artifacts(artifact_settings) as artifacts:
         servicer = OrchestratorServicer(
             store=store,
             intake=intake,
+            dead=dead,
             driver=driver,
             hub=hub,
             artifacts=artifacts,

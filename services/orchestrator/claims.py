@@ -145,7 +145,10 @@ class Claims:
                     entry=stored.entry,
                     commits=stored.commits,
                     effects=resumed(stored.record),
+                    driven_before=bool(stored.driver),
                 )
+                if stored.record.retry_ms:
+                    await self._reread_wish(stored.record.job_id)
 
     async def _adopt_own(self) -> None:
         if not self._look_again:
@@ -196,9 +199,12 @@ class Claims:
 
     async def _reread_wishes(self) -> None:
         for job_id in self._driver.job_ids():
-            try:
-                stored = await self._store.get(job_id)
-            except errors.NotFound:
-                continue
-            if stored.record.cancel_requested:
-                self._driver.cancel(job_id)
+            await self._reread_wish(job_id)
+
+    async def _reread_wish(self, job_id: str) -> None:
+        try:
+            stored = await self._store.get(job_id)
+        except errors.NotFound:
+            return
+        if stored.record.cancel_requested:
+            self._driver.cancel(job_id)

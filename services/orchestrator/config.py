@@ -35,6 +35,19 @@ class OrchestratorSettings(GrpcSettings):
         validation_alias="TUTTI_RETENTION_SECONDS",
         description="Seconds for which a finished job and its events can still be read.",
     )
+    dead_retention_seconds: int = Field(
+        30 * 24 * 3600,
+        ge=1,
+        validation_alias="TUTTI_DEAD_RETENTION_SECONDS",
+        description="Seconds for which a failed job stays on its owner's list of dead letters and can be run again.",
+    )
+    owner_max_jobs: int = Field(
+        100_000,
+        ge=0,
+        validation_alias="TUTTI_OWNER_MAX_JOBS",
+        description="Unfinished jobs that one owner may have; 0: any number. With several partitions it may be "
+        "exceeded by what all replicas accept within a second.",
+    )
     request_ttl_seconds: int = Field(
         24 * 3600,
         ge=1,

@@ -12,12 +12,13 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from google.protobuf import struct_pb2
 
-from services.orchestrator import ids, job, metrics
+from services.orchestrator import attempts, ids, job, metrics
 from services.orchestrator.handover import SchedulerLink
-from services.orchestrator.job import Effect, HandOver, JobRecord, Stop, TaskRecord, Transition
+from services.orchestrator.job_record import Effect, HandOver, JobRecord, Stop, TaskRecord, Transition
 from services.orchestrator.plan import resolved_input
 from services.orchestrator.store import records
 from services.orchestrator.store.jobs import Commit, Committed, JobStore, stream_number
@@ -48,12 +49,24 @@ class Driven:
     open: dict[str, tuple[int, bool]] = field(default_factory=dict)
     #: Attempts that the scheduler was asked to stop; asked again of each new leader.
     stopping: dict[str, task_pb2.AttemptRef] = field(default_factory=dict)
+    #: What waits for its time: the next attempt of a task, by its name, and the end of the job's own time.
     timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     #: A commit was refused; nothing more is to be written.
     fenced: bool = False
 
 
 _NO_RESULT = struct_pb2.Struct()
+#: Where the timer of the job itself is kept; no task has this name.
+_THE_JOB = ""
+
+
+class _Pending(NamedTuple):
+    """A transition on its way into Redis."""
+
+    commit: Commit
+    driven: Driven
+    transition: Transition
+    receipt: "_Receipt | None"
 
 
 @dataclass(slots=True)
@@ -74,7 +87,7 @@ class Driver:
         self._link = link(self)
         self._clock_ms = clock_ms
         self._driven: dict[str, Driven] = {}
-        self._commits: dict[int, Batcher[Commit, Committed]] = {}
+        self._commits: dict[int, Batcher[_Pending, None]] = {}
         self._receipts: deque[_Receipt] = deque()
         #: Jobs that somebody wants stopped, and that may be on their way into this replica's hands.
         self._wishes: OrderedDict[str, None] = OrderedDict()
@@ -92,9 +105,18 @@ class Driver:
     def job_ids(self) -> list[str]:
         return list(self._driven)
 
-    def take(self, record: JobRecord, *, epoch: int, entry: str, commits: int, effects: Iterable[Effect]) -> None:
-        """Begin to drive a job that this replica has just created or claimed. `commits` above 0, or an epoch above 1,
-        says that somebody drove it before: its attempts may be running."""
+    def take(
+        self,
+        record: JobRecord,
+        *,
+        epoch: int,
+        entry: str,
+        commits: int,
+        effects: Iterable[Effect],
+        driven_before: bool = False,
+    ) -> None:
+        """Begin to drive a job that this replica has just created or claimed. Of one that was driven before, attempts
+        may be running."""
         known = self._driven.get(record.job_id)
         if known is not None and known.epoch >= epoch:
             return
@@ -112,8 +134,11 @@ class Driver:
             log.debug("driving a job", extra={"epoch": epoch, **_named(record)})
         metrics.JOBS_DRIVEN.set(len(self._driven))
         for effect in effects:
-            self._carry_out(driven, effect, told=epoch > 1)
-        if record.cancel_requested or record.job_id in self._wishes:
+            self._carry_out(driven, effect, told=driven_before)
+        if record.deadline_ms and not record.expired:
+            self._expire_later(driven)
+        # A wish that is remembered may be older than the moment at which the job was run again; claims look at those.
+        if record.cancel_requested or (record.job_id in self._wishes and not record.retry_ms):
             self._record(driven, job.cancelled(_unwished(record), self._clock_ms()))
 
     def cancel(self, job_id: str) -> None:
@@ -188,22 +213,33 @@ class Driver:
             events=transition.events,
             stream=stream_number(record.spec.priority) if record.at_rest else 0,
             entry=driven.entry,
+            dead_ms=record.end_ms if record.state == job_pb2.JOB_STATE_FAILED else 0,
         )
         if receipt is not None:
             receipt.left += 1
-        future = self._batcher(driven.partition).submit(commit)
-        future.add_done_callback(lambda done: self._committed(driven, transition, done, receipt))
+        self._batcher(driven.partition).put(_Pending(commit, driven, transition, receipt))
 
-    def _batcher(self, partition: int) -> Batcher[Commit, Committed]:
+    def _expire_later(self, driven: Driven) -> None:
+        left_ms = driven.record.deadline_ms - self._clock_ms()
+        loop = asyncio.get_running_loop()
+        driven.timers[_THE_JOB] = loop.call_later(max(0.0, left_ms / 1000), self._expire, driven)
+
+    def _expire(self, driven: Driven) -> None:
+        self._record(driven, job.expired(driven.record, self._clock_ms()))
+
+    def _batcher(self, partition: int) -> Batcher[_Pending, None]:
         if partition not in self._commits:
 
-            async def flush(commits: list[Commit]) -> list[Committed]:
-                return await self._flush(partition, commits)
+            async def flush(pending: list[_Pending]) -> list[None]:
+                committed = await self._flush(partition, [each.commit for each in pending])
+                for each, how in zip(pending, committed, strict=True):
+                    self._committed(each, how)
+                return [None] * len(pending)
 
             self._commits[partition] = Batcher(flush, name=f"commit-{partition}")
         return self._commits[partition]
 
-    async def _flush(self, partition: int, commits: list[Commit]) -> list[Committed]:
+    async def _flush(self, partition: int, commits: Sequence[Commit]) -> list[Committed]:
         """Commit, however long Redis is away: what a worker reported must not be lost for want of a retry."""
         pauses = backoff.delays(0.05, 1.0)
         while True:
@@ -214,16 +250,8 @@ class Driver:
                 log.warning("commit waits for Redis", extra={"commits": len(commits), "error": error.message})
             await asyncio.sleep(next(pauses))
 
-    def _committed(
-        self,
-        driven: Driven,
-        transition: Transition,
-        done: "asyncio.Future[Committed]",
-        receipt: _Receipt | None,
-    ) -> None:
-        if done.cancelled():
-            return
-        committed = done.result()
+    def _committed(self, pending: _Pending, committed: Committed) -> None:
+        _, driven, transition, receipt = pending
         record = transition.job
         if committed.fenced:
             metrics.FENCED_COMMITS.inc()
@@ -309,6 +337,7 @@ class Driver:
             resume_from=task.checkpoint,
             request_id=record.request_id,
             traceparent=record.traceparent,
+            suspect=attempts.is_suspect(record, task),
         )
 
     def _let_go(self, driven: Driven) -> None:
@@ -326,6 +355,8 @@ def _ended(record: JobRecord) -> None:
     metrics.JOBS_ENDED.labels(state=state).inc()
     metrics.JOB_SECONDS.observe(seconds / 1000)
     level = logging.INFO if record.state == job_pb2.JOB_STATE_FAILED else logging.DEBUG
+    if record.state == job_pb2.JOB_STATE_FAILED:
+        metrics.DEAD_LETTERS.labels(reason=attempts.reason_of_death(record)).inc()
     if log.isEnabledFor(level):
         reason = record.failure.reason if record.failure is not None else ""
         log.log(level, "job ended", extra={"state": state, "reason": reason, "ms": seconds, **_named(record)})

@@ -47,11 +47,11 @@ class SchedulerLink:
     def hand_over(self, order: task_pb2.TaskOrder) -> None:
         """Hand an order to the leader. With none it is dropped: a new term asks for all that is outstanding."""
         if self.epoch:
-            self._outgoing.submit(order)
+            self._outgoing.put(order)
 
     def stop(self, attempt: task_pb2.AttemptRef) -> None:
         if self.epoch:
-            self._outgoing.submit(attempt)
+            self._outgoing.put(attempt)
 
     def acknowledge(self, number: int) -> None:
         """Everything up to this update is recorded."""

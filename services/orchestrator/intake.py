@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from services.orchestrator import ids, job, metrics
 from services.orchestrator.claims import Claims
 from services.orchestrator.driver import Driver
-from services.orchestrator.job import JobRecord, TaskRecord, Transition
-from services.orchestrator.plan import compile_spec
+from services.orchestrator.job_record import JobRecord, TaskRecord, Transition, retry_of
+from services.orchestrator.plan import compile_spec, kinds_of
 from services.orchestrator.plan.catalogue import Catalogue
-from services.orchestrator.store.jobs import Claimed, JobStore, NewJob
+from services.orchestrator.quota import Quota
+from services.orchestrator.store.jobs import FULL, Claimed, JobStore, NewJob
 from tutti import errors
 from tutti.batching import Batcher
 from tutti.telemetry import context as trace_context
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 
 LONGEST_REQUEST_ID = 200
 LONGEST_OWNER = 128
+
+
+#: `created`, `conflict` or the id of an earlier job; or why there is none.
+_Answer = str | errors.TuttiError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +42,7 @@ class Intake:
         driver: Driver,
         claims: Claims,
         catalogue: Catalogue,
+        quota: Quota,
         *,
         clock_ms: Callable[[], int],
     ) -> None:
@@ -44,11 +50,12 @@ class Intake:
         self._driver = driver
         self._claims = claims
         self._catalogue = catalogue
+        self._quota = quota
         self._clock_ms = clock_ms
-        self._doors: dict[int, Batcher[_Entering, str]] = {}
+        self._doors: dict[int, Batcher[_Entering, _Answer]] = {}
 
     async def plan(self, spec: job_pb2.JobSpec) -> job_pb2.Plan:
-        await self._catalogue.learn([spec.task.kind])
+        await self._catalogue.learn(kinds_of(spec))
         return compile_spec(spec, self._catalogue.kinds)
 
     async def create(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> str:
@@ -62,12 +69,12 @@ class Intake:
         self, owner: str, requests: Sequence[orchestrator_pb2.CreateJobRequest]
     ) -> list[str | errors.TuttiError]:
         """Accept each for itself; per request its id, or why it was refused."""
-        await self._catalogue.learn(request.spec.task.kind for request in requests)
+        await self._catalogue.learn(kind for request in requests for kind in kinds_of(request.spec))
         entered = [self._enter(owner, request) for request in requests]
         answers = []
         for request, (job_id, answer) in zip(requests, entered, strict=True):
             # An outage is everybody's, and the whole call may be repeated: it is raised, not returned.
-            answers.append(_answer(request, job_id, answer if isinstance(answer, errors.TuttiError) else await answer))
+            answers.append(_settled(request, job_id, answer if isinstance(answer, errors.TuttiError) else await answer))
         return answers
 
     async def close(self) -> None:
@@ -76,7 +83,7 @@ class Intake:
 
     def _enter(
         self, owner: str, request: orchestrator_pb2.CreateJobRequest
-    ) -> "tuple[str, asyncio.Future[str] | errors.TuttiError]":
+    ) -> "tuple[str, asyncio.Future[_Answer] | errors.TuttiError]":
         """Send a request through the door of its partition; returns the id it would get, and what will become of it."""
         try:
             entering = self._prepare(owner, request)
@@ -101,7 +108,7 @@ class Intake:
                 planned.name: TaskRecord(name=planned.name, kind=planned.kind, needs=tuple(planned.needs))
                 for planned in plan.tasks
             },
-            retry=job.retry_of(spec),
+            retry=retry_of(spec),
             request_id=trace_context.accepted_request_id(x_request_id) if x_request_id else journey.request_id,
             traceparent=trace_context.accepted_traceparent(traceparent) if traceparent else journey.traceparent,
             create_ms=now_ms,
@@ -117,27 +124,32 @@ class Intake:
             transition=transition,
         )
 
-    def _door(self, partition: int) -> Batcher[_Entering, str]:
+    def _door(self, partition: int) -> Batcher[_Entering, _Answer]:
         if partition not in self._doors:
 
-            async def flush(batch: list[_Entering]) -> list[str]:
+            async def flush(batch: list[_Entering]) -> list[_Answer]:
                 return await self._store_batch(partition, batch)
 
             self._doors[partition] = Batcher(flush, name=f"create-{partition}", max_items=256)
         return self._doors[partition]
 
-    async def _store_batch(self, partition: int, batch: Sequence[_Entering]) -> list[str]:
-        room = self._claims.room()
+    async def _store_batch(self, partition: int, batch: Sequence[_Entering]) -> list[_Answer]:
+        jobs, room = [entering.new for entering in batch], self._claims.room()
+        owners = {new.record.owner for new in jobs}
+        limits = await self._quota.limits(partition, self._store.partitions, owners)
         try:
-            answers, claimed = await self._store.create(
-                partition, [entering.new for entering in batch], self._claims.replica, room
-            )
+            answers, claimed = await self._store.create(partition, jobs, self._claims.replica, room, limits)
         except errors.Unavailable:
             # Redis may have accepted, and given this replica entries that it does not know it holds.
             self._claims.look_again()
             raise
         self._begin(partition, batch, claimed)
-        return answers
+        return [
+            self._quota.refusal(limits[new.record.owner], int(answer.removeprefix(FULL)))
+            if answer.startswith(FULL)
+            else answer
+            for new, answer in zip(jobs, answers, strict=True)
+        ]
 
     def _begin(self, partition: int, batch: Iterable[_Entering], claimed: Sequence[Claimed]) -> None:
         """Drive what was claimed in the same breath; what others had left waiting is read first."""
@@ -155,9 +167,7 @@ class Intake:
             self._claims.claim_soon(partition, others)
 
 
-def _answer(
-    request: orchestrator_pb2.CreateJobRequest, job_id: str, answer: str | errors.TuttiError
-) -> str | errors.TuttiError:
+def _settled(request: orchestrator_pb2.CreateJobRequest, job_id: str, answer: _Answer) -> _Answer:
     if answer == "created":
         metrics.JOBS_CREATED.inc()
         return job_id

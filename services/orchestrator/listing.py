@@ -20,11 +20,7 @@ class Page:
 
 
 async def list_jobs(store: JobStore, owner: str, request: orchestrator_pb2.ListJobsRequest) -> Page:
-    if not 0 <= request.page_size <= LARGEST_PAGE:
-        raise errors.InvalidInput(
-            f"page_size: {request.page_size}; use 1 to {LARGEST_PAGE}, or 0 for {DEFAULT_PAGE}", field="page_size"
-        )
-    size, before = request.page_size or DEFAULT_PAGE, request.page_token
+    size, before = page_size(request.page_size), request.page_token
     if before and not ids.is_job_id(before):
         raise errors.InvalidInput("page_token: not one; take it from the previous page", field="page_token")
     found: list[Stored] = []
@@ -39,6 +35,14 @@ async def list_jobs(store: JobStore, owner: str, request: orchestrator_pb2.ListJ
         if not before:
             return Page(jobs=found, next_token="")
     return Page(jobs=found, next_token=before)
+
+
+def page_size(asked: int) -> int:
+    if not 0 <= asked <= LARGEST_PAGE:
+        raise errors.InvalidInput(
+            f"page_size: {asked}; use 1 to {LARGEST_PAGE}, or 0 for {DEFAULT_PAGE}", field="page_size"
+        )
+    return asked or DEFAULT_PAGE
 
 
 def _matches(stored: Stored, filter: orchestrator_pb2.JobFilter) -> bool:

@@ -5,6 +5,8 @@ from prometheus_client import Counter, Gauge, Histogram
 JOBS_CREATED = Counter("tutti_jobs_created", "Jobs accepted.")
 JOBS_REFUSED = Counter("tutti_jobs_refused", "Jobs refused at the door.", ["reason"])
 JOBS_ENDED = Counter("tutti_jobs_ended", "Jobs that came to rest.", ["state"])
+JOBS_RETRIED = Counter("tutti_jobs_retried", "Jobs run again after they had failed or been cancelled.")
+DEAD_LETTERS = Counter("tutti_dead_letters", "Jobs that became dead letters.", ["reason"])
 JOB_SECONDS = Histogram(
     "tutti_job_seconds",
     "Seconds from acceptance to rest.",

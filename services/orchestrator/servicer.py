@@ -7,6 +7,8 @@ from typing import Any
 import grpc
 
 from services.orchestrator import ids
+from services.orchestrator.attempts import reason_of_death
+from services.orchestrator.dead import DeadJobs
 from services.orchestrator.driver import Driver
 from services.orchestrator.intake import Intake
 from services.orchestrator.listing import list_jobs
@@ -31,6 +33,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         *,
         store: JobStore,
         intake: Intake,
+        dead: DeadJobs,
         driver: Driver,
         hub: WatchHub,
         artifacts: ArtifactStore,
@@ -39,6 +42,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     ) -> None:
         self._store = store
         self._intake = intake
+        self._dead = dead
         self._driver = driver
         self._hub = hub
         self._artifacts = artifacts
@@ -50,6 +54,14 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     ) -> orchestrator_pb2.CreateJobResponse:
         job_id = await self._intake.create(rpc.owner_of(context), request)
         return orchestrator_pb2.CreateJobResponse(job=await self._message(await self._store.get(job_id)))
+
+    async def RunJob(
+        self, request: orchestrator_pb2.RunJobRequest, context: Context
+    ) -> AsyncIterator[orchestrator_pb2.RunJobResponse]:
+        owner = rpc.owner_of(context)
+        job_id = await self._intake.create(owner, request.create)
+        async for events in self._hub.watch(job_id, "", owner=owner):
+            yield orchestrator_pb2.RunJobResponse(events=[await self._addressed(event) for event in events])
 
     async def CreateJobs(
         self, request: orchestrator_pb2.CreateJobsRequest, context: Context
@@ -83,10 +95,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         page = await list_jobs(self._store, rpc.owner_of(context), request)
         response = orchestrator_pb2.ListJobsResponse(next_page_token=page.next_token)
         for stored in page.jobs:
-            message = await self._message(stored)
-            for task in message.tasks:
-                task.ClearField("result")
-            response.jobs.append(message)
+            response.jobs.append(await self._entry(stored))
         return response
 
     async def WatchJob(
@@ -139,22 +148,34 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     async def RetryJob(
         self, request: orchestrator_pb2.RetryJobRequest, context: Context
     ) -> orchestrator_pb2.RetryJobResponse:
-        raise _not_built("RetryJob", "submit the job again with CreateJob")
+        stored = await self._dead.retry(rpc.owner_of(context), request.job_id)
+        return orchestrator_pb2.RetryJobResponse(job=await self._message(stored))
 
     async def ListDeadJobs(
         self, request: orchestrator_pb2.ListDeadJobsRequest, context: Context
     ) -> orchestrator_pb2.ListDeadJobsResponse:
-        raise _not_built("ListDeadJobs", "list failed jobs with ListJobs and a filter")
+        page = await self._dead.page(rpc.owner_of(context), request)
+        response = orchestrator_pb2.ListDeadJobsResponse(next_page_token=page.next_token)
+        for dead in page.jobs:
+            response.dead_jobs.add(
+                job=await self._entry(dead.stored),
+                reason=reason_of_death(dead.stored.record),
+                dead_time=timestamp(dead.dead_ms),
+            )
+        return response
 
     async def ReplayDeadJobs(
         self, request: orchestrator_pb2.ReplayDeadJobsRequest, context: Context
     ) -> orchestrator_pb2.ReplayDeadJobsResponse:
-        raise _not_built("ReplayDeadJobs", "submit the jobs again with CreateJobs")
+        edited = request.input if request.HasField("input") else None
+        jobs = await self._dead.replay(rpc.owner_of(context), request.job_ids, edited)
+        return orchestrator_pb2.ReplayDeadJobsResponse(jobs=[await self._message(stored) for stored in jobs])
 
     async def DiscardDeadJobs(
         self, request: orchestrator_pb2.DiscardDeadJobsRequest, context: Context
     ) -> orchestrator_pb2.DiscardDeadJobsResponse:
-        raise _not_built("DiscardDeadJobs", "finished jobs expire by themselves")
+        discarded = await self._dead.discard(rpc.owner_of(context), request.job_ids)
+        return orchestrator_pb2.DiscardDeadJobsResponse(discarded=discarded)
 
     async def _owned(self, job_id: str, context: Context) -> Stored:
         stored = await self._store.get(job_id)
@@ -173,6 +194,16 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         for task in message.tasks:
             await self._sign(task.artifacts)
         await self._sign(message.artifacts)
+        return message
+
+    async def _entry(self, stored: Stored) -> job_pb2.Job:
+        """A job as lists show it: without what may be large."""
+        message = await self._message(stored)
+        for task in message.tasks:
+            task.ClearField("result")
+        if message.spec.HasField("plan"):
+            for planned in message.spec.plan.tasks:
+                planned.ClearField("input")
         return message
 
     async def _addressed(self, event: job_pb2.Event) -> job_pb2.Event:
@@ -197,7 +228,11 @@ def _not_built(name: str, instead: str) -> errors.NotImplementedYet:
 
 def _refusal(error: errors.TuttiError) -> orchestrator_pb2.CreateJobsResponse.Refusal:
     return orchestrator_pb2.CreateJobsResponse.Refusal(
-        code=rpc.code_of(error).value[0], reason=error.reason, message=error.message, field=error.field
+        code=rpc.code_of(error).value[0],
+        reason=error.reason,
+        message=error.message,
+        field=error.field,
+        details=error.details,
     )
 
 

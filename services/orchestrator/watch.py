@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 
 from services.orchestrator import ids
-from services.orchestrator.job import JOB_AT_REST
+from services.orchestrator.job_record import JOB_AT_REST
 from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import JobStore
 from tutti import backoff, errors, redis_client
@@ -26,6 +26,8 @@ TAIL_EVENTS = 1_000
 PAGE = 500
 #: Channels that are subscribed to in one command after a break.
 SUBSCRIBE_BATCH = 500
+#: A job that this replica drives is quiet for so long, in seconds, before it is also listened for at other replicas.
+QUIET_SECONDS = 0.1
 
 
 class Tail:
@@ -72,8 +74,9 @@ class Tail:
 
 
 class WatchHub:
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobStore, *, replica: str = "") -> None:
         self._store = store
+        self._replica = replica
         self._tails: dict[str, Tail] = {}
         #: The channel that is open; a new one after each break, of a cluster perhaps to another node.
         self._pubsub: redis_client.Connection = None
@@ -102,26 +105,32 @@ class WatchHub:
         """Everything after the cursor, then what happens, until the job is at rest and all is said. With an owner, the
         job of any other is not found."""
         async with self._tail(job_id) as tail:
+            pokes = tail.pokes
             look = await self._store.look(job_id, after, PAGE)
             if owner and look.owner != owner:
                 raise ids.no_such_job(job_id)
             events: Sequence[job_pb2.Event] = look.events
             cursor, sequence = after, 0
+            if pokes == tail.pokes and not tail.events:
+                tail.append(events)
             if not events and look.state in JOB_AT_REST and _not_before(cursor, look.last_event_id):
                 return
             while True:
                 if events:
                     cursor, sequence = events[-1].event_id, events[-1].sequence
                     yield events
-                    if _ends(events[-1]):
+                    # A job that was run again has come to rest before: only what was the end when this began, or
+                    # came later, is one.
+                    if _ends(events[-1]) and _not_before(cursor, look.last_event_id):
                         return
-                await self._listen_to(job_id, tail)
+                if look.driver != self._replica:
+                    await self._listen_to(job_id, tail)
                 if self._stopping:
                     raise errors.Unavailable("this replica is shutting down; watch again", reason="SHUTTING_DOWN")
                 news = tail.news
                 events = await self._next(job_id, tail, cursor, sequence)
                 if not events:
-                    await news.wait()
+                    await self._hear_of(job_id, tail, news)
 
     async def _next(self, job_id: str, tail: Tail, cursor: str, sequence: int) -> Sequence[job_pb2.Event]:
         events = tail.after(sequence) if sequence else None
@@ -200,6 +209,18 @@ class WatchHub:
                 if tail.subscribed and self._pubsub is not None:
                     with contextlib.suppress(errors.Unavailable), redis_client.translated():
                         await self._pubsub.unsubscribe(channel)
+
+    async def _hear_of(self, job_id: str, tail: Tail, news: asyncio.Event) -> None:
+        """Wait for news. What this replica records itself comes without a channel, and many jobs end before one would
+        be open; it is opened when nothing has come for a moment, for somebody else may drive the job by now. That makes
+        the job be looked at anew, so nothing is missed, only learned so much later."""
+        if not tail.subscribed:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_SECONDS):
+                    await news.wait()
+                    return
+            await self._listen_to(job_id, tail)
+        await news.wait()
 
     async def _listen_to(self, job_id: str, tail: Tail) -> None:
         """Hear of what other replicas record. Not done before a watcher has to wait: most look at what is over."""

@@ -67,10 +67,10 @@ class WorkerLink:
         self.heartbeat_ms, self.last_heard = clock.now_ms(), time.monotonic()
 
     def execute(self, lease: task_pb2.Lease) -> None:
-        self._leases.submit(lease)
+        self._leases.put(lease)
 
     def stop(self, attempt: task_pb2.AttemptRef) -> None:
-        self._stops.submit(attempt)
+        self._stops.put(attempt)
 
     def passed_on(self, number: int, to: Mapping[str, int]) -> None:
         """Everything up to this number lies in orchestrators' outboxes; the worker may forget it once they have it."""

@@ -78,6 +78,7 @@ class Runner:
         self._idle = asyncio.Event()
         self._idle.set()
         metrics.SLOTS.set(slots)
+        metrics.RUNNING.set_function(lambda: len(self._attempts))
 
     def running(self) -> list[task_pb2.AttemptRef]:
         return [attempt.ref() for attempt in self._attempts.values()]
@@ -139,7 +140,6 @@ class Runner:
         attempt = Attempt(lease=lease, context=context)
         self._attempts[lease.lease_id] = attempt
         self._idle.clear()
-        metrics.RUNNING.set(len(self._attempts))
         attempt.task = asyncio.create_task(self._run(attempt), name=f"{order.job_id}/{order.task}/{order.attempt}")
 
     def _say(self, update: task_pb2.Update) -> None:
@@ -151,9 +151,9 @@ class Runner:
         order = attempt.lease.order
         self._say(self._started(attempt))
         began = time.monotonic()
-        with trace_context.entered(order.request_id, order.traceparent, job_id=order.job_id, task=order.task):
-            how = await self._outcome(attempt)
-            self._settle(attempt, how, time.monotonic() - began)
+        trace_context.enter(order.request_id, order.traceparent, job_id=order.job_id, task=order.task)
+        how = await self._outcome(attempt)
+        self._settle(attempt, how, time.monotonic() - began)
 
     def _started(self, attempt: Attempt) -> task_pb2.Update:
         return attempt.context.update(started=task_pb2.Update.Started(worker_id=self._worker_id))
@@ -170,9 +170,10 @@ class Runner:
             return {"failed": task_pb2.Failure(reason="UNKNOWN_KIND", message=message, retryable=True)}
         limit = order.timeout.seconds + order.timeout.nanos / 1e9 if order.HasField("timeout") else None
         limit = handler.timeout.total_seconds() if limit is None else min(limit, LONGEST_SECONDS)
+        deadline = asyncio.timeout(limit)
         try:
             with tracing.span(order.kind, attributes={"tutti.job_id": order.job_id, "tutti.task": order.task}):
-                async with asyncio.timeout(limit):
+                async with deadline:
                     returned = await handler.run(attempt.context, structs.to_dict(order.input))
             result = structs.from_dict(returned or {})
             check_size(result, "result")
@@ -181,7 +182,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001  the boundary of a task: whatever a handler raises fails its attempt
             if attempt.stopping:
                 return self._stopped(attempt)
-            return {"failed": failure_of(error, limit)}
+            return {"failed": _out_of_time(limit) if deadline.expired() else failure_of(error)}
         return {"succeeded": task_pb2.Update.Succeeded(result=result)}
 
     def _stopped(self, attempt: Attempt) -> dict[str, Any]:
@@ -189,7 +190,7 @@ class Runner:
             return {"cancelled": task_pb2.Update.Cancelled()}
         # Nobody asked: the worker itself is leaving.
         message = "the worker shut down before the attempt ended"
-        return {"failed": task_pb2.Failure(reason="WORKER_LOST", message=message, retryable=True)}
+        return {"failed": task_pb2.Failure(reason="WORKER_LEFT", message=message, retryable=True)}
 
     def _settle(self, attempt: Attempt, how: dict[str, Any], seconds: float) -> None:
         order = attempt.lease.order
@@ -209,9 +210,7 @@ class Runner:
             reason = how[outcome].reason if outcome == "failed" else ""
             details = {"kind": order.kind, "attempt": order.attempt, "outcome": outcome, "reason": reason}
             log.log(level, "attempt ended", extra={**details, "seconds": round(seconds, 3)})
-        metrics.RUNNING.set(len(self._attempts))
-        metrics.ENDED.labels(kind=order.kind, outcome=outcome).inc()
-        metrics.SECONDS.labels(kind=order.kind).observe(seconds)
+        metrics.ended(order.kind, outcome, seconds)
 
     def _stop(self, attempt: Attempt) -> None:
         if attempt.stopping:
@@ -223,14 +222,16 @@ class Runner:
             asyncio.get_running_loop().call_later(STOP_GRACE_SECONDS, task.cancel)
 
 
-def failure_of(error: Exception, limit_seconds: float) -> task_pb2.Failure:
+def _out_of_time(limit_seconds: float) -> task_pb2.Failure:
+    message = f"the attempt took longer than {limit_seconds:g} s"
+    return task_pb2.Failure(reason="TIMEOUT", message=message, retryable=True)
+
+
+def failure_of(error: Exception) -> task_pb2.Failure:
     """What a handler raised, as data on the job. Messages are for the caller; the traceback stays in the log."""
     match error:
         case TaskFailure():
             return task_pb2.Failure(reason=error.reason, message=error.message, retryable=error.retryable)
-        case TimeoutError():
-            message = f"the attempt took longer than {limit_seconds:g} s"
-            return task_pb2.Failure(reason="TIMEOUT", message=message, retryable=True)
         case errors.InvalidInput() | errors.NotFound() | errors.PermissionDenied():
             return task_pb2.Failure(reason=error.reason, message=error.message, retryable=False)
         case errors.TuttiError():

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fixtures.meshes import eventually
 from tutti import errors
-from tutti.client import Client, task
+from tutti.client import Client, plan, step, task
 from tutti.v1 import job_pb2, orchestrator_pb2, task_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -61,6 +61,20 @@ async def test_a_task_that_keeps_failing_fails_its_job_with_the_reason(client: C
     assert job.state == job_pb2.JOB_STATE_FAILED
     assert (job.failure.reason, job.tasks[0].attempt) == ("ON_PURPOSE", 2)
     assert "failing on purpose" in job.failure.message
+
+
+async def test_a_plan_of_the_callers_own_runs_in_order_and_hands_results_on(client: Client) -> None:
+    steps = [
+        step("third", "test.echo", {"said": "${second.result.said}, and ${first.result.n}"}),
+        step("second", "test.echo", {"said": "again ${first.result.n}"}),
+        step("first", "test.echo", {"n": 1}),
+    ]
+    job = await client.wait(await client.submit(plan(steps)))
+    assert job.state == job_pb2.JOB_STATE_SUCCEEDED
+    assert [task.name for task in job.tasks] == ["first", "second", "third"]
+    assert dict(job.tasks[2].result) == {"said": "again 1, and 1"}
+    (listed,) = (await client.jobs(page_size=1)).jobs
+    assert [task.HasField("input") for task in listed.spec.plan.tasks] == [False] * 3
 
 
 async def test_an_attempt_that_takes_too_long_is_ended(client: Client) -> None:
@@ -143,7 +157,7 @@ async def test_a_task_that_kills_its_worker_does_not_take_the_fleet_along(client
     spec = task("test.crash")
     spec.retry.max_attempts = 2
     job = await asyncio.wait_for(client.wait(await client.submit(spec)), 30)
-    assert (job.state, job.failure.reason) == (job_pb2.JOB_STATE_FAILED, "WORKER_LOST")
+    assert (job.state, job.failure.reason) == (job_pb2.JOB_STATE_FAILED, "POISON")
 
     async def both_are_back() -> bool:
         return len(await client.workers()) == 2
@@ -151,3 +165,20 @@ async def test_a_task_that_kills_its_worker_does_not_take_the_fleet_along(client
     await eventually(both_are_back, within=30)
     healthy = await client.wait(await client.submit(task("test.echo")))
     assert healthy.state == job_pb2.JOB_STATE_SUCCEEDED
+
+
+async def test_a_job_can_be_submitted_and_seen_to_its_end_in_one_call(client: Client) -> None:
+    spec = task("test.sleep", {"seconds": 0.2, "steps": 2})
+
+    seen = [event async for event in client.run(spec, request_id="run-once", owner="runner")]
+    again = [event async for event in client.run(spec, request_id="run-once", owner="runner")]
+
+    assert [event.sequence for event in seen] == list(range(1, len(seen) + 1))
+    assert seen[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
+    assert [event.event_id for event in again] == [event.event_id for event in seen]
+    assert len((await client.jobs(owner="runner")).jobs) == 1
+
+
+async def test_what_cannot_be_run_is_refused_before_it_is_watched(client: Client) -> None:
+    with pytest.raises(errors.InvalidInput, match="no worker serves"):
+        await anext(client.run(task("test.nonsense")))

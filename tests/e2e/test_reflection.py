@@ -114,12 +114,8 @@ async def test_a_worker_says_what_it_is(mesh: Mesh) -> None:
 
 
 async def test_what_is_declared_but_not_built_says_so(mesh: Mesh) -> None:
-    unbuilt = {
-        "RetryJob": {"jobId": "x"},
+    unbuilt: dict[str, dict[str, str]] = {
         "WatchJobs": {},
-        "ListDeadJobs": {},
-        "ReplayDeadJobs": {},
-        "DiscardDeadJobs": {},
     }
     with Reflected(mesh.endpoints.orchestrators[0].address) as server:
         for method, request in unbuilt.items():

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from services.orchestrator import job
-from services.orchestrator.job import JobRecord, Transition
+from services.orchestrator.job_record import JobRecord, Transition
 from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import Claimed, JobStore
 from services.orchestrator.upkeep import Upkeep
@@ -24,7 +24,8 @@ OWNERS = ("ada", "bob", "eve")
 
 @pytest.fixture
 async def store(any_redis_url: str) -> AsyncIterator[JobStore]:
-    async with open_store(any_redis_url, partitions=4, retention_seconds=1, request_ttl_seconds=1) as opened:
+    short = {"retention_seconds": 1, "dead_retention_seconds": 1, "request_ttl_seconds": 1}
+    async with open_store(any_redis_url, partitions=4, **short) as opened:
         yield opened
 
 
@@ -83,8 +84,18 @@ class TestUpkeep:
         assert await store.redis.zcard(keys.owner(2, jobs[0].record.owner)) == 25
 
     async def test_one_replica_at_a_time_has_the_turn(self, store: JobStore) -> None:
-        assert await store.take_turn(keys.UPKEEP, "r1", 60)
-        assert not await store.take_turn(keys.UPKEEP, "r2", 60)
+        assert await Upkeep(store, replica="r1", retention_seconds=60).take_turn()
+        assert not await Upkeep(store, replica="r2", retention_seconds=60).take_turn()
+
+    async def test_dead_letters_that_have_gone_are_taken_off_their_list(self, store: JobStore) -> None:
+        dead = keys.dead(1, "ada")
+        kept, gone = new_job(1), new_job(1)
+        await accept(store, kept)
+        await store.redis.zadd(dead, {gone.record.job_id: 1, kept.record.job_id: 2})
+
+        assert await Upkeep(store, replica="r1", retention_seconds=60).sweep() == 1
+
+        assert await store.redis.zrange(dead, 0, -1) == [kept.record.job_id.encode()]
 
 
 async def test_a_replica_lives_through_a_full_redis_and_goes_on(redis_url: str) -> None:

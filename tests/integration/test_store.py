@@ -292,7 +292,7 @@ class TestMemory:
 
 class TestAwayRedis:
     async def test_a_redis_that_is_away_is_unavailable(self) -> None:
-        store = JobStore("redis://127.0.0.1:1/0", retention_seconds=1, request_ttl_seconds=1)
+        store = JobStore("redis://127.0.0.1:1/0", retention_seconds=1, dead_retention_seconds=1, request_ttl_seconds=1)
         try:
             with pytest.raises(errors.Unavailable) as caught:
                 await store.get(JOB_ID)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.orchestrator import job, watch
-from services.orchestrator.job import JobRecord
+from services.orchestrator.job_record import JobRecord
 from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.watch import WatchHub
@@ -75,9 +75,9 @@ class Writer:
 
 
 @asynccontextmanager
-async def running_side(url: str) -> AsyncIterator[Side]:
+async def running_side(url: str, replica: str = "") -> AsyncIterator[Side]:
     async with open_store(url) as store:
-        hub = WatchHub(store)
+        hub = WatchHub(store, replica=replica)
         listening = asyncio.create_task(hub.run(), name="hub")
         try:
             yield Side(store=store, hub=hub)
@@ -352,3 +352,35 @@ async def test_watching_from_the_end_of_a_finished_job_ends_at_once(
     cursor = last((await side.see(writer.job_id))[-1])
 
     assert await side.see(writer.job_id, after=cursor) == []
+
+
+async def test_a_watcher_at_the_driving_replica_opens_a_channel_only_for_a_job_that_lasts(redis_url: str) -> None:
+    async with running_side(redis_url, "r1") as driving:
+        brief, lasting = await writer_at(driving), await writer_at(driving)
+        async with watching(driving, brief.job_id) as (short,):
+            await brief.say(started())
+            await brief.end()
+            await short
+        assert await driving.store.redis.pubsub_channels("tutti:{0}:*") == []
+        async with watching(driving, lasting.job_id):
+            await eventually_true(lambda: _is_heard(driving, lasting.job_id), what="the channel is open")
+            await lasting.end()
+
+
+async def test_a_watcher_at_the_driving_replica_hears_of_what_its_successor_records(
+    any_redis_url: str, other: Side
+) -> None:
+    async with running_side(any_redis_url, "r1") as driving:
+        writer = await writer_at(driving)
+        async with watching(driving, writer.job_id) as (watcher,):
+            # Taken over: this replica is not told of what is recorded from here on.
+            writer.side, writer.publishes = other, False
+            await writer.say(started())
+            await writer.end()
+            seen = await watcher
+    assert [event.sequence for event in seen] == list(range(1, len(seen) + 1))
+    assert seen[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
+
+
+async def _is_heard(side: Side, job_id: str) -> bool:
+    return bool(await side.store.redis.pubsub_channels(f"*{job_id}*"))

@@ -176,3 +176,37 @@ async def test_an_idle_batcher_has_no_task() -> None:
 
     assert not gathering.busy
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "test"]
+
+
+async def test_what_was_only_put_in_goes_in_its_turn() -> None:
+    sink = Sink()
+    gathering = batcher(sink)
+    sink.open.clear()
+    first = gathering.submit(1)
+    await asyncio.sleep(0)
+    gathering.put(2)
+    last = gathering.submit(3)
+
+    sink.open.set()
+
+    assert (await first, await last) == (2, 6)
+    assert sink.batches == [[1], [2, 3]]
+    await gathering.close()
+
+
+async def test_a_batch_that_nobody_waits_for_is_logged_when_it_fails_and_the_next_one_goes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sink = Sink()
+    gathering = batcher(sink, max_items=1)
+    sink.refuse = ValueError("no")
+    gathering.put(1)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    sink.refuse = None
+    gathering.put(2)
+
+    await gathering.close()
+
+    assert sink.batches == [[1], [2]]
+    assert "a batch failed that nobody waits for" in caplog.text

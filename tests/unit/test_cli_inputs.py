@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tutti import errors
+from tutti import errors, structs
 from tutti.cli import failures, inputs
 from tutti.cli.connection import Found, Where, data_dir, find
 from tutti.embedded import endpoints, layout
@@ -33,6 +33,19 @@ def test_an_option_is_json_where_it_can_be_and_text_where_not(pair: str, value: 
     parsed = inputs.options([pair])
     assert parsed == {"x": value}
     assert type(parsed["x"]) is type(value)
+
+
+def test_a_plan_is_read_as_rest_spells_it(tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text(
+        '{"tasks": [{"name": "a", "kind": "test.echo", "input": {"x": [1, "ä"]}, "workerLabels": {"zone": "b"}},'
+        ' {"name": "b", "kind": "test.echo", "needs": ["a"]}]}',
+        encoding="utf-8",
+    )
+    first, second = inputs.plan(file).tasks
+    assert (first.name, first.kind, dict(first.worker_labels)) == ("a", "test.echo", {"zone": "b"})
+    assert structs.to_dict(first.input) == {"x": [1, "ä"]}
+    assert list(second.needs) == ["a"]
 
 
 @pytest.mark.parametrize("pairs", [["bpm"], ["=90"], [" =1"], ["bpm=90", "bpm=100"]])

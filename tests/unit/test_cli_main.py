@@ -39,6 +39,7 @@ def test_the_version_is_that_of_the_distribution(tutti: Command) -> None:
 
 def test_every_command_explains_itself(tutti: Command) -> None:
     commands = ["up", "demo", "submit", "watch", "jobs", "show", "cancel", "workers", "doctor", "version"]
+    commands += ["retry", "dead", "replay", "discard"]
     overview = tutti("--help")[1]
     for command in commands:
         assert f"\n  {command} " in overview
@@ -46,7 +47,13 @@ def test_every_command_explains_itself(tutti: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["jobs"], ["workers"], ["show", "x"], ["watch", "x"], ["cancel", "x"], ["submit", "x"]]
+    "command",
+    [
+        ["jobs"],
+        ["workers"],
+        ["dead"],
+        *([name, "x"] for name in ("show", "watch", "cancel", "submit", "retry", "replay", "discard")),
+    ],
 )
 def test_without_a_mesh_commands_end_with_3_and_the_remedy(tutti: Command, tmp_path: Path, command: list[str]) -> None:
     code, out, err = tutti(*command, "--data-dir", str(tmp_path))
@@ -75,6 +82,13 @@ def test_a_mesh_that_does_not_answer_ends_with_3(tutti: Command) -> None:
         (["submit", "a beat", "--input", "{}"], "--input is for a task"),
         (["submit", "--kind", "test.echo", "--input", "[]"], "JSON object"),
         (["submit", "--kind", "test.echo", "--duration", "3"], "for music"),
+        (["submit", "a beat", "--plan", "p.json"], "say what to make"),
+        (["submit", "--plan", "p.json", "--input", "{}"], "its file says everything"),
+        (["submit", "--plan", "no-such-file.json"], "cannot be read"),
+        (["submit", "--plan", __file__], "holds no plan"),
+        (["submit", "a beat", "--job-timeout", "0"], "--job-timeout"),
+        (["replay", "x", "--input", "[]"], "JSON object"),
+        (["replay"], "Missing argument"),
         (["jobs", "--state", "asleep"], "use one of held, queued"),
         (["jobs", "--address", "host-without-a-port"], "host-without-a-port"),
         (["submit", "--nonsense"], "No such option"),

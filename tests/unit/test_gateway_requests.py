@@ -43,6 +43,7 @@ def test_everything_that_can_be_asked_for_arrives() -> None:
             "priority": "high",
             "retry": {"maxAttempts": 5, "initialBackoffSeconds": 0.25, "maxBackoffSeconds": 9},
             "timeoutSeconds": 60,
+            "jobTimeoutSeconds": 0.5,
         }
     )
     assert (spec.music.duration.seconds, spec.music.duration.nanos) == (2, 500_000_000)
@@ -60,6 +61,7 @@ def test_everything_that_can_be_asked_for_arrives() -> None:
     assert spec.retry.initial_backoff.nanos == 250_000_000
     assert spec.retry.max_backoff.seconds == 9
     assert spec.attempt_timeout.seconds == 60
+    assert spec.job_timeout.nanos == 500_000_000
 
 
 def test_a_kind_makes_it_a_request_for_one_task() -> None:
@@ -73,9 +75,36 @@ def test_a_task_without_input_has_an_empty_one() -> None:
     assert structs.plain(spec_of({"kind": "test.echo"}).task.input) == {}
 
 
+def test_tasks_make_it_a_request_for_a_plan() -> None:
+    last = {
+        "name": "b",
+        "kind": "test.echo",
+        "input": {"x": "${a.result.x}"},
+        "needs": ["a"],
+        "resources": {"cpu": 0.5, "memoryBytes": 2**40, "gpus": 1},
+        "workerLabels": {"zone": "c"},
+    }
+    spec = spec_of({"tasks": [{"name": "a", "kind": "test.echo"}, last], "priority": "low"})
+    first, second = spec.plan.tasks
+    assert (first.name, first.kind, list(first.needs), first.HasField("resources")) == ("a", "test.echo", [], False)
+    assert structs.plain(second.input) == {"x": "${a.result.x}"}
+    assert (list(second.needs), dict(second.worker_labels)) == (["a"], {"zone": "c"})
+    assert second.resources == task_pb2.Resources(cpu=0.5, memory_bytes=2**40, gpus=1)
+    assert spec.priority == task_pb2.PRIORITY_LOW
+
+
+def test_a_plan_without_tasks_is_still_a_plan() -> None:
+    assert spec_of({"tasks": []}).WhichOneof("work") == "plan"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
+        ({"tasks": [{"kind": "k"}]}, "tasks[0].name"),
+        ({"tasks": [{"name": "a", "kind": "k"}, {"name": "b", "kind": 1}]}, "tasks[1].kind"),
+        ({"tasks": [{"name": "a", "kind": "k", "input": {"x": 2**60}}]}, "tasks[0].input.x"),
+        ({"tasks": [{"name": "a", "kind": "k", "resources": {"gpus": -1}}]}, "tasks[0].resources.gpus"),
+        ({"tasks": [], "kind": "test.echo"}, "kind"),
         ({}, "narrative"),
         ({"narrative": 1}, "narrative"),
         ({"narrative": "x", "tempo": 90}, "tempo"),

@@ -39,6 +39,9 @@ def full_job() -> job_pb2.Job:
     render.result["path"] = "x"
     render.failure.CopyFrom(FAILURE)
     render.checkpoint.note["section"] = 3
+    render.first_attempt = 2
+    render.past_attempts.add(attempt=1, worker_id="w1", failure=FAILURE).end_time.FromJsonString("2026-01-02T03:04:06Z")
+    job.spec.job_timeout.FromMilliseconds(1500)
     return job
 
 
@@ -56,9 +59,37 @@ def test_a_job_is_shown_in_plain_words() -> None:
     assert view["startTime"] is None
     assert [task["status"] for task in view["tasks"]] == ["SUCCEEDED", "RUNNING", "WAITING"]
     assert view["tasks"][1]["checkpoint"]["note"] == {"section": 3}
+    assert view["tasks"][1]["pastAttempts"] == [
+        {
+            "attempt": 1,
+            "workerId": "w1",
+            "startTime": None,
+            "endTime": "2026-01-02T03:04:06.000Z",
+            "failure": view["failure"],
+        }
+    ]
+    assert view["jobTimeoutSeconds"] == 1.5
     assert view["artifacts"][0]["size"] == 2**40
     assert "key" not in view["artifacts"][0]
     assert view["failure"] == {"reason": "TIMEOUT", "message": "took too long", "retryable": True}
+
+
+def test_a_job_of_a_plan_shows_what_was_asked_for() -> None:
+    job = job_pb2.Job(state=job_pb2.JOB_STATE_QUEUED)
+    task = job.spec.plan.tasks.add(name="b", kind="test.echo", needs=["a"], worker_labels={"zone": "c"})
+    task.input["x"] = 1
+    task.resources.gpus = 2
+    job.spec.plan.tasks.add(name="a", kind="test.echo")
+
+    view = orjson.loads(orjson.dumps(jobs.job_view(job)))
+
+    schemas.Job.model_validate(view)
+    assert [(each["name"], each["needs"], each["input"]) for each in view["plan"]] == [
+        ("b", ["a"], {"x": 1}),
+        ("a", [], {}),
+    ]
+    assert view["plan"][0]["resources"]["gpus"] == 2
+    assert "kind" not in view
 
 
 def test_progress_counts_each_task_and_says_what_runs() -> None:

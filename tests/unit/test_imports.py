@@ -17,11 +17,16 @@ MUSIC_NEEDS = frozenset({"numpy", "scipy"}) | sys.stdlib_module_names
 MODELS_NEED = MUSIC_NEEDS | {"music", "triton_python_backend_utils"}
 #: Values in, values out: no clock, no I/O, no chance.
 PURE = (
+    "services.orchestrator.attempts",
     "services.orchestrator.job",
+    "services.orchestrator.job_again",
+    "services.orchestrator.job_record",
     "services.orchestrator.plan.compiler",
+    "services.orchestrator.plan.graph",
     "services.orchestrator.plan.inputs",
     "services.orchestrator.plan.kinds",
     "services.orchestrator.plan.music",
+    "services.orchestrator.plan.single",
     "services.scheduler.fleet",
     "services.scheduler.queue",
 )

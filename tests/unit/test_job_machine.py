@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.orchestrator import job
-from services.orchestrator.job import HandOver, JobRecord, Stop, Transition
+from services.orchestrator.job_record import HandOver, JobRecord, Retry, Stop, Transition, retry_of
 from tests.builders import (
     NOW_MS,
     Graph,
@@ -364,17 +364,17 @@ def test_a_job_that_is_claimed_again_hands_over_every_attempt_that_has_not_ended
 
 
 def test_pauses_double_up_to_the_longest() -> None:
-    retry = job.Retry(initial_backoff_seconds=2, max_backoff_seconds=10)
+    retry = Retry(initial_backoff_seconds=2, max_backoff_seconds=10)
 
     assert [retry.pause_before(attempt) for attempt in range(2, 7)] == [2, 4, 8, 10, 10]
 
 
 def test_a_pause_stays_finite_at_the_largest_number_of_attempts() -> None:
-    assert job.Retry(max_attempts=100).pause_before(100) == 60
+    assert Retry(max_attempts=100).pause_before(100) == 60
 
 
 def test_what_a_spec_leaves_open_of_its_retries_is_filled_in() -> None:
     given = job_pb2.JobSpec(retry=task_pb2.RetryPolicy(initial_backoff=seconds(0)))
 
-    assert job.retry_of(job_pb2.JobSpec()) == job.Retry()
-    assert job.retry_of(given) == job.Retry(initial_backoff_seconds=0)
+    assert retry_of(job_pb2.JobSpec()) == Retry()
+    assert retry_of(given) == Retry(initial_backoff_seconds=0)

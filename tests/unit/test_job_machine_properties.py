@@ -2,12 +2,24 @@
 
 from typing import Any
 
+from google.protobuf import struct_pb2
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.orchestrator import job
-from services.orchestrator.job import HandOver, JobRecord, Stop, TaskRecord, Transition
+from services.orchestrator import job, job_again
+from services.orchestrator.job_record import (
+    JOB_AT_REST,
+    LEASED,
+    READY,
+    RUNNING,
+    WAITING,
+    HandOver,
+    JobRecord,
+    Stop,
+    TaskRecord,
+    Transition,
+)
 from tests import builders
 from tests.builders import NOW_MS, job_record
 from tutti.v1 import job_pb2, task_pb2
@@ -69,6 +81,20 @@ class JobMachine(RuleBasedStateMachine):
         if often == 0:  # seldom, or most runs would be about nothing else
             self.take(job.cancelled(self.job, NOW_MS))
 
+    @precondition(lambda self: not self.job.expired)
+    @rule(often=st.integers(0, 7))
+    def take_too_long(self, often: int) -> None:
+        if often == 0:
+            self.take(job.expired(self.job, NOW_MS))
+
+    @precondition(lambda self: self.job.at_rest and self.job.state != job_pb2.JOB_STATE_SUCCEEDED)
+    @rule(edit=st.booleans())
+    def run_again(self, edit: bool) -> None:
+        before, transition = self.job, job_again.retried(self.job, NOW_MS, struct_pb2.Struct() if edit else None)
+        self.job, self.events = transition.job, [*self.events, *transition.events]
+        check_run_again(before, transition)
+        self.take_effects(transition)
+
     @rule()
     def be_claimed_again(self) -> None:
         again = {effect.task for effect in job.resumed(self.job)}
@@ -79,24 +105,35 @@ class JobMachine(RuleBasedStateMachine):
         outstanding = [
             task.name
             for task in self.job.tasks.values()
-            if task.state in (job.READY, job.LEASED, job.RUNNING) and self.handed_over.get(task.name) == task.attempt
+            if task.state in (READY, LEASED, RUNNING) and self.handed_over.get(task.name) == task.attempt
         ]
         assert self.job.at_rest or outstanding
 
     @invariant()
     def no_task_was_begun_before_what_it_needs_had_succeeded(self) -> None:
         for task in self.job.tasks.values():
-            if task.attempt or task.state in (job.READY, job.LEASED, job.RUNNING, SUCCEEDED):
+            if task.attempt or task.state in (READY, LEASED, RUNNING, SUCCEEDED):
                 assert all(self.job.tasks[name].state == SUCCEEDED for name in task.needs)
 
     @invariant()
     def no_task_has_more_attempts_than_it_may(self) -> None:
-        assert all(task.attempt <= self.job.retry.max_attempts for task in self.job.tasks.values())
+        allowed = self.job.retry.max_attempts
+        assert all(task.attempt - task.first_attempt < allowed for task in self.job.tasks.values())
+
+    @invariant()
+    def every_attempt_that_is_over_without_success_is_remembered_once(self) -> None:
+        for task in self.job.tasks.values():
+            numbers = [attempt.attempt for attempt in task.past]
+            assert numbers == sorted(set(numbers))
+            assert all(number <= task.attempt for number in numbers)
+            assert task.state == SUCCEEDED or task.attempt not in numbers or task.at_rest
 
     @invariant()
     def the_end_is_said_once_and_last(self) -> None:
-        ends = [n for n, event in enumerate(self.events) if event.job_moved.state in job.JOB_AT_REST]
-        assert ends == ([len(self.events) - 1] if self.job.at_rest else [])
+        begins = [n for n, event in enumerate(self.events) if event.job_moved.state == job_pb2.JOB_STATE_QUEUED]
+        ends = [n for n, event in enumerate(self.events) if event.job_moved.state in JOB_AT_REST]
+        # Of a job that was run again: once for each time, and last in each.
+        assert ends == [n - 1 for n in [*begins[1:], *([len(self.events)] if self.job.at_rest else [])]]
 
     def teardown(self) -> None:
         """Whatever happened: once every outstanding attempt has been answered, again and again, the job is at rest."""
@@ -122,6 +159,10 @@ class JobMachine(RuleBasedStateMachine):
         check_step(before, transition)
         self.job = after
         self.events += transition.events
+        self.take_effects(transition)
+
+    def take_effects(self, transition: Transition) -> None:
+        after = transition.job
         for effect in transition.effects:
             if isinstance(effect, HandOver):
                 self.handed_over[effect.task] = after.tasks[effect.task].attempt
@@ -137,6 +178,17 @@ def check_step(before: JobRecord, transition: Transition) -> None:
         if task != before.tasks[name]:
             assert name in transition.changed
     check_effects(transition)
+
+
+def check_run_again(before: JobRecord, transition: Transition) -> None:
+    after = transition.job
+    assert not after.at_rest
+    assert (after.cancel_requested, after.expired, after.failure) == (False, False, None)
+    for name, task in after.tasks.items():
+        was = before.tasks[name]
+        assert task == was if was.state == SUCCEEDED else task.state in (READY, WAITING)
+        assert task.attempt == was.attempt + (task.state == READY)
+    assert {effect.task for effect in transition.effects} == {t.name for t in after.tasks.values() if t.state == READY}
 
 
 def check_task_step(before: TaskRecord, after: TaskRecord) -> None:
@@ -155,13 +207,13 @@ def check_effects(transition: Transition) -> None:
                 # Within one batch a task may be handed over and go on, or be stopped, at once.
                 assert after.tasks[name].attempt >= 1
             case Stop(task=name, attempt=attempt):
-                assert after.cancel_requested or failing
+                assert after.cancel_requested or after.expired or failing
                 assert attempt <= after.tasks[name].attempt
     moved_on = {event.task for event in transition.events}
-    if not (after.cancel_requested or failing):
+    if not (after.cancel_requested or after.expired or failing):
         for effect in transition.effects:
             if isinstance(effect, HandOver) and effect.task not in moved_on:
-                assert after.tasks[effect.task].state == job.READY
+                assert after.tasks[effect.task].state == READY
 
 
 TestJobMachine = JobMachine.TestCase

@@ -59,6 +59,7 @@ def test_the_plan_of_muscgen_composes_and_then_renders_in_an_order_that_could_ru
         pytest.param(task_spec(retry=task_pb2.RetryPolicy(max_attempts=100)), id="many attempts"),
         pytest.param(task_spec(retry=task_pb2.RetryPolicy(initial_backoff=seconds(0))), id="no pause"),
         pytest.param(task_spec(attempt_timeout=seconds(0.001)), id="short timeout"),
+        pytest.param(task_spec(job_timeout=seconds(0.001)), id="short job"),
         pytest.param(task_spec("test.sleep", {"seconds": 0}), id="input that fits its schema"),
     ],
 )
@@ -82,6 +83,8 @@ def test_what_is_within_the_limits_is_accepted(spec: job_pb2.JobSpec) -> None:
         pytest.param(task_spec(priority=9), "priority", id="no such priority"),
         pytest.param(task_spec(attempt_timeout=seconds(0)), "attempt_timeout", id="no time"),
         pytest.param(task_spec(attempt_timeout=seconds(-1)), "attempt_timeout", id="negative time"),
+        pytest.param(task_spec(job_timeout=seconds(0)), "job_timeout", id="no time for the job"),
+        pytest.param(task_spec(job_timeout=seconds(31 * 24 * 3600)), "job_timeout", id="too much time for the job"),
         pytest.param(
             task_spec(retry=task_pb2.RetryPolicy(max_attempts=-1)), "retry.max_attempts", id="negative attempts"
         ),

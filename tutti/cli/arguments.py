@@ -21,6 +21,7 @@ DataDir = Annotated[
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for an answer of the mesh.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for machines.")]
+JobIds = Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="The jobs' ids.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")]
 
 

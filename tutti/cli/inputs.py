@@ -1,10 +1,15 @@
 """What people type, as values: options, labels, JSON objects."""
 
 import json
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NoReturn
 
+from google.protobuf import json_format
+
 from tutti.errors import InvalidInput
+from tutti.v1 import job_pb2
 
 
 def options(pairs: Iterable[str], *, field: str = "option") -> dict[str, Any]:
@@ -24,6 +29,20 @@ def json_object(text: str, *, field: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(f'--{field} must be a JSON object, such as \'{{"text": "hello"}}\'', field=field)
     return value
+
+
+def plan(file: Path) -> job_pb2.Plan:
+    """A plan as JSON in a file, or on standard input where the file is called `-`."""
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        return json_format.Parse(text, job_pb2.Plan())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"--plan {file} cannot be read: {error}", field="plan") from error
+    except json_format.ParseError as error:
+        raise InvalidInput(
+            f'--plan {file} holds no plan: {error}; write {{"tasks": [{{"name": …, "kind": …, "input": {{…}}}}]}}',
+            field="plan",
+        ) from error
 
 
 def addresses(text: str, *, field: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -30,6 +31,9 @@ def submit(
         str, typer.Option("--kind", help="Run a single task of this kind instead.", show_default=False)
     ] = "",
     input: Annotated[str, typer.Option("--input", metavar="JSON", help="Input of that task.", show_default=False)] = "",
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Run the graph of tasks in this JSON file instead.")
+    ] = None,
     priority: Annotated[str, typer.Option("--priority", help="low, normal or high.")] = "normal",
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="KEY=VALUE", help="A word to find the job by; repeat.")
@@ -38,6 +42,10 @@ def submit(
         str, typer.Option("--request-id", help="Submitting again under it returns the same job.", show_default=False)
     ] = "",
     attempts: Annotated[int, typer.Option("--attempts", min=0, help="How often to try each task; 0: the default.")] = 0,
+    job_timeout: Annotated[
+        float | None,
+        typer.Option("--job-timeout", min=0.001, help="Seconds that the whole job may take.", show_default=False),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the job to its end.")] = False,
     save: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Follow it and download what it made into DIR.")
@@ -47,11 +55,13 @@ def submit(
     timeout: arguments.Timeout = 10.0,
     json: arguments.Json = False,
 ) -> None:
-    """Submit a job: music from words, or a single task with --kind. Prints the job's id."""
-    spec = _spec(narrative, duration, model, option or [], kind, input)
+    """Submit a job: music from words, one task with --kind, or a graph of tasks with --plan. Prints its id."""
+    spec = _spec(narrative, duration, model, option or [], kind, input, plan)
     spec.priority = _priority(priority)
     if attempts:
         spec.retry.max_attempts = attempts
+    if job_timeout is not None:
+        spec.job_timeout.FromTimedelta(timedelta(seconds=job_timeout))
     spec.labels.update(inputs.labels(label or []))
 
     async def main() -> int:
@@ -66,10 +76,16 @@ def submit(
 
 
 def _spec(
-    narrative: str, duration: float | None, model: str, option: list[str], kind: str, input: str
+    narrative: str, duration: float | None, model: str, option: list[str], kind: str, input: str, plan: Path | None
 ) -> job_pb2.JobSpec:
-    if bool(narrative) == bool(kind):
-        raise errors.InvalidInput('say what to make, such as: tutti submit "a chill lo-fi beat", or name a --kind')
+    if sum(map(bool, (narrative, kind, plan))) != 1:
+        raise errors.InvalidInput(
+            'say what to make, such as: tutti submit "a chill lo-fi beat", or name a --kind or a --plan'
+        )
+    if plan:
+        if duration is not None or option or input:
+            raise errors.InvalidInput("--duration, --option and --input are not for a --plan; its file says everything")
+        return job_pb2.JobSpec(plan=inputs.plan(plan))
     if kind:
         if duration is not None or option:
             raise errors.InvalidInput("--duration and --option are for music; give a task its --input")

@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from tutti.cli import demo, doctor, failures, jobs, up
+from tutti.cli import dead, demo, doctor, failures, jobs, up
 from tutti.cli.output import complain, say
 from tutti.errors import TuttiError
 
@@ -38,6 +38,10 @@ for command in (
     jobs.jobs,
     jobs.show,
     jobs.cancel,
+    dead.retry,
+    dead.dead,
+    dead.replay,
+    dead.discard,
     jobs.workers,
     doctor.doctor,
     version,

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tutti import structs
 from tutti.cli import words
-from tutti.v1 import job_pb2, scheduler_pb2, task_pb2
+from tutti.v1 import job_pb2, orchestrator_pb2, scheduler_pb2, task_pb2
 
 
 def _table(*headings: str, last: str) -> Table:
@@ -43,6 +43,8 @@ def job(shown: job_pb2.Job, now: float) -> RenderableType:
     for name, value in _facts(shown, now):
         facts.add_row(name, value)
     parts: list[RenderableType] = [facts, Text(), _tasks(shown, now)]
+    if any(task.past_attempts for task in shown.tasks):
+        parts += [Text(), _past(shown, now)]
     if shown.artifacts:
         parts += [Text(), _artifacts(shown)]
     return Group(*parts)
@@ -93,6 +95,37 @@ def _artifacts(shown: job_pb2.Job) -> Table:
     return table
 
 
+def _past(shown: job_pb2.Job, now: float) -> Table:
+    """Every attempt that did not succeed, task by task."""
+    table = _table("task", "try", "worker", "ended", "took", "why", last="")
+    for task in shown.tasks:
+        for attempt in task.past_attempts:
+            table.add_row(
+                Text(task.name),
+                str(attempt.attempt),
+                Text(attempt.worker_id),
+                words.age(attempt.end_time, now),
+                words.between(attempt.start_time, attempt.end_time),
+                Text(attempt.failure.reason),
+                Text(attempt.failure.message, style="dim"),
+            )
+    return table
+
+
+def dead(listed: Sequence[orchestrator_pb2.DeadJob], now: float) -> RenderableType:
+    table = _table("job", "reason", "died", "what", last="failure")
+    for letter in listed:
+        failure = letter.job.failure
+        table.add_row(
+            letter.job.job_id,
+            Text(letter.reason, style="red"),
+            words.age(letter.dead_time, now),
+            Text(what(letter.job.spec)[:60]),
+            Text(f"{failure.reason}: {failure.message}", style="dim"),
+        )
+    return table
+
+
 def workers(fleet: Sequence[scheduler_pb2.Worker], now: float) -> RenderableType:
     table = _table("worker", "state", "address", "busy", "heard", "models", last="kinds")
     for worker in fleet:
@@ -112,6 +145,8 @@ def what(spec: job_pb2.JobSpec) -> str:
     """What a job is about, in a line."""
     if spec.HasField("task"):
         return spec.task.kind
+    if spec.HasField("plan"):
+        return f"plan: {', '.join(task.name for task in spec.plan.tasks)}"
     length = f", {spec.music.duration.ToTimedelta().total_seconds():g} s" if spec.music.HasField("duration") else ""
     return f"{spec.music.model}: {spec.music.narrative}{length}"
 

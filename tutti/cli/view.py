@@ -75,9 +75,10 @@ def _moved(bar: Bar, event: job_pb2.Event) -> Bar:
     match state:
         case task_pb2.TASK_STATE_RUNNING:
             return replace(bar, start=bar.start or time)
-        case task_pb2.TASK_STATE_READY:
-            # Another attempt begins from nothing, or from a checkpoint that its first progress will tell.
-            return replace(bar, fraction=0.0, message=event.task_moved.failure.message)
+        case task_pb2.TASK_STATE_READY | task_pb2.TASK_STATE_WAITING:
+            # Another attempt begins from nothing, or from a checkpoint that its first progress will tell. The task may
+            # have been at rest: its job was run again.
+            return replace(bar, fraction=0.0, end=None, message=event.task_moved.failure.message)
         case task_pb2.TASK_STATE_SUCCEEDED:
             return replace(bar, fraction=1.0, end=time, message="")
         case _ if state in RESTING:

@@ -11,6 +11,6 @@ Errors are those of `tutti.errors`; messages are those of `tutti.v1`.
 
 from tutti.client.client import Client
 from tutti.client.download import download
-from tutti.client.specs import music, task
+from tutti.client.specs import music, plan, step, task
 
-__all__ = ["Client", "download", "music", "task"]
+__all__ = ["Client", "download", "music", "plan", "step", "task"]

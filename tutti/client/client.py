@@ -12,6 +12,7 @@ import grpc
 
 from tutti import backoff, errors, rpc
 from tutti.batching import Batcher
+from tutti.client.dead import DeadLetters
 from tutti.telemetry import context as trace_context
 from tutti.v1 import job_pb2, orchestrator_pb2, orchestrator_pb2_grpc, scheduler_pb2, scheduler_pb2_grpc
 
@@ -30,7 +31,7 @@ A = TypeVar("A")
 _CreateBatcher = Batcher[orchestrator_pb2.CreateJobRequest, orchestrator_pb2.CreateJobsResponse.Result]
 
 
-class Client:
+class Client(DeadLetters):
     """One connection to the mesh. Safe to use from many asyncio tasks at once."""
 
     def __init__(
@@ -69,18 +70,38 @@ class Client:
     async def submit(self, spec: job_pb2.JobSpec, *, request_id: str = "", owner: str = "") -> str:
         """Hand a job over; returns its id once it is durable. Repeating a call with the same `request_id` returns the
         same job; without one, only the retries of this very call are protected."""
-        journey = trace_context.current()
-        request = orchestrator_pb2.CreateJobRequest(
-            spec=spec,
-            # Minted outside the retry loop: however often the call is repeated, there is one job.
-            request_id=request_id or trace_context.new_request_id(),
-            origin=orchestrator_pb2.CreateJobRequest.Origin(
-                x_request_id=journey.request_id, traceparent=journey.traceparent
-            ),
-        )
+        request = _create_request(spec, request_id)
         if request.ByteSize() > LARGE_BYTES:
             return _accepted((await self._create([request], owner or self._owner))[0])
         return _accepted(await self._creating(owner or self._owner).submit(request))
+
+    async def run(
+        self, spec: job_pb2.JobSpec, *, request_id: str = "", owner: str = ""
+    ) -> AsyncGenerator[job_pb2.Event, None]:
+        """Hand a job over and see every event of it, to the last: `submit` and `watch` in one call, for those who wait
+        for the outcome. The job goes on whether or not anybody listens; each event names it."""
+        request = orchestrator_pb2.RunJobRequest(create=_create_request(spec, request_id))
+        job_id, cursor, pauses, deadline = "", "", backoff.delays(), time.monotonic() + self._timeout
+        while True:
+            call = self._orchestrator.RunJob(request, metadata=self._metadata(owner))
+            try:
+                async for response in call:
+                    for event in response.events:
+                        job_id, cursor = event.job_id, event.event_id
+                        yield event
+                return
+            except grpc.aio.AioRpcError as error:
+                translated = rpc.from_grpc(error)
+                if not isinstance(translated, errors.Unavailable) or (time.monotonic() > deadline and not job_id):
+                    raise translated from error
+            finally:
+                call.cancel()
+            if job_id:
+                break
+            await asyncio.sleep(next(pauses))
+        async with aclosing(self.watch(job_id, after=cursor, owner=owner)) as rest:
+            async for event in rest:
+                yield event
 
     async def submit_all(self, specs: Sequence[job_pb2.JobSpec], *, owner: str = "") -> list[str]:
         """Hand many jobs over; returns their ids in order. Raises for the first that was refused; those before and
@@ -148,9 +169,13 @@ class Client:
 
     async def wait(self, job_id: str, *, owner: str = "") -> job_pb2.Job:
         """Return the job once it has come to rest."""
-        async for _ in self.watch_batches(job_id, owner=owner):
-            pass
-        return await self.get(job_id, owner=owner)
+        cursor = ""
+        while True:
+            async for events in self.watch_batches(job_id, after=cursor, owner=owner):
+                cursor = events[-1].event_id
+            job = await self.get(job_id, owner=owner)
+            if job.state in RESTING:
+                return job  # else somebody has run it again in the meantime
 
     async def workers(self) -> Sequence[scheduler_pb2.Worker]:
         """The fleet, as the scheduler's leader sees it."""
@@ -207,8 +232,22 @@ class Client:
         return rpc.metadata(owner=owner or self._owner)
 
 
+def _create_request(spec: job_pb2.JobSpec, request_id: str) -> orchestrator_pb2.CreateJobRequest:
+    journey = trace_context.current()
+    return orchestrator_pb2.CreateJobRequest(
+        spec=spec,
+        # Minted outside the retry loops: however often the call is repeated, there is one job.
+        request_id=request_id or trace_context.new_request_id(),
+        origin=orchestrator_pb2.CreateJobRequest.Origin(
+            x_request_id=journey.request_id, traceparent=journey.traceparent
+        ),
+    )
+
+
 def _accepted(result: orchestrator_pb2.CreateJobsResponse.Result) -> str:
     if not result.HasField("refusal"):
         return result.job_id
     refusal = result.refusal
-    raise rpc.error_for(refusal.code, refusal.message, reason=refusal.reason, field=refusal.field)
+    raise rpc.error_for(
+        refusal.code, refusal.message, reason=refusal.reason, field=refusal.field, details=dict(refusal.details)
+    )

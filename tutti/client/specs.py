@@ -1,6 +1,6 @@
 """Short ways to write a job's spec."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -32,3 +32,18 @@ def task(
     spec = job_pb2.JobSpec(task=job_pb2.TaskRequest(kind=kind), labels=labels or {})
     spec.task.input.update(input or {})
     return spec
+
+
+def step(
+    name: str, kind: str, input: Mapping[str, Any] | None = None, *, needs: Iterable[str] = ()
+) -> job_pb2.PlannedTask:
+    """A task of a plan. `${<task>.result.<path>}` in its input is filled in when that task has succeeded; what is
+    referred to need not be named in `needs`."""
+    planned = job_pb2.PlannedTask(name=name, kind=kind, needs=needs)
+    planned.input.update(input or {})
+    return planned
+
+
+def plan(tasks: Iterable[job_pb2.PlannedTask], *, labels: Mapping[str, str] | None = None) -> job_pb2.JobSpec:
+    """Run a graph of tasks: `plan([step("one", ...), step("two", ..., needs=["one"])])`."""
+    return job_pb2.JobSpec(plan=job_pb2.Plan(tasks=tasks), labels=labels or {})

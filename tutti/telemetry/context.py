@@ -9,15 +9,14 @@ import random
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 #: Ids come from outside and end up in logs and headers: visible ASCII without quotes, and not long.
 _REQUEST_ID = re.compile(r"^[!#-&(-~]{1,128}$")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Journey:
+class Journey(NamedTuple):
     request_id: str = ""
     traceparent: str = ""
     job_id: str = ""
@@ -59,15 +58,19 @@ def named(*, request_id: str, traceparent: str, job_id: str, task: str = "") -> 
     return {"request_id": request_id, "trace_id": traceparent[3:35], "job_id": job_id, "task": task}
 
 
+def enter(request_id: str, traceparent: str, *, job_id: str = "", task: str = "") -> None:
+    """Begin a journey that ends with the asyncio task that calls this."""
+    _current.set(_journey(request_id, traceparent, job_id, task))
+
+
+def _journey(request_id: str, traceparent: str, job_id: str, task: str) -> Journey:
+    return Journey(accepted_request_id(request_id), accepted_traceparent(traceparent), job_id, task)
+
+
 @contextlib.contextmanager
 def entered(request_id: str, traceparent: str, *, job_id: str = "", task: str = "") -> Iterator[Journey]:
     """Run the block under a journey; what was not given, or is malformed, is made."""
-    journey = Journey(
-        request_id=accepted_request_id(request_id),
-        traceparent=accepted_traceparent(traceparent),
-        job_id=job_id,
-        task=task,
-    )
+    journey = _journey(request_id, traceparent, job_id, task)
     token = _current.set(journey)
     try:
         yield journey
@@ -80,7 +83,7 @@ def entered(request_id: str, traceparent: str, *, job_id: str = "", task: str = 
 @contextlib.contextmanager
 def under(traceparent: str) -> Iterator[None]:
     """Run the block with another parent in the same trace: what it calls hangs below that."""
-    token = _current.set(replace(_current.get(), traceparent=traceparent))
+    token = _current.set(_current.get()._replace(traceparent=traceparent))
     try:
         yield
     finally:

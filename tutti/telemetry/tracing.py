@@ -55,16 +55,21 @@ def record(
     past.end(end_ms * 1_000_000)
 
 
-@contextlib.contextmanager
-def span(name: str, traceparent: str = "", attributes: Mapping[str, str | int | float] | None = None) -> Iterator[str]:
+def span(
+    name: str, traceparent: str = "", attributes: Mapping[str, str | int | float] | None = None
+) -> contextlib.AbstractContextManager[str]:
     """Record the block as a child of `traceparent` (default: the current journey's); what it calls, and logs, hangs
     below it. Yields the traceparent of its own."""
     parent = traceparent or context.current().traceparent
-    if _provider is None:
-        yield parent
-        return
+    return contextlib.nullcontext(parent) if _provider is None else _recorded(_provider, name, parent, attributes)
+
+
+@contextlib.contextmanager
+def _recorded(
+    provider: TracerProvider, name: str, parent: str, attributes: Mapping[str, str | int | float] | None
+) -> Iterator[str]:
     remote = propagate.extract({"traceparent": parent})
-    with _provider.get_tracer("tutti").start_as_current_span(name, context=remote, attributes=attributes):
+    with provider.get_tracer("tutti").start_as_current_span(name, context=remote, attributes=attributes):
         carrier: dict[str, str] = {}
         propagate.inject(carrier)
         own = carrier.get("traceparent", parent)

@@ -368,6 +368,7 @@ class Task(_message.Message):
     LEASE_ID_FIELD_NUMBER: _builtins.int
     PAST_ATTEMPTS_FIELD_NUMBER: _builtins.int
     FIRST_ATTEMPT_FIELD_NUMBER: _builtins.int
+    ATTEMPT_START_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique within the job."""
     kind: _builtins.str
@@ -418,6 +419,10 @@ class Task(_message.Message):
     def past_attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PastAttempt]:
         """Attempts that ended without success, oldest first; of very many, the last 20."""
 
+    @_builtins.property
+    def attempt_start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the handler of the current attempt began, where that is not `start_time`."""
+
     def __init__(
         self,
         *,
@@ -437,10 +442,11 @@ class Task(_message.Message):
         lease_id: _builtins.str | None = ...,
         past_attempts: _abc.Iterable[Global___PastAttempt] | None = ...,
         first_attempt: _builtins.int | None = ...,
+        attempt_start_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "progress", b"progress", "result", b"result", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_start_time", b"attempt_start_time", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "progress", b"progress", "result", b"result", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "first_attempt", b"first_attempt", "kind", b"kind", "lease_id", b"lease_id", "name", b"name", "needs", b"needs", "past_attempts", b"past_attempts", "progress", b"progress", "result", b"result", "start_time", b"start_time", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempt_start_time", b"attempt_start_time", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "first_attempt", b"first_attempt", "kind", b"kind", "lease_id", b"lease_id", "name", b"name", "needs", b"needs", "past_attempts", b"past_attempts", "progress", b"progress", "result", b"result", "start_time", b"start_time", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

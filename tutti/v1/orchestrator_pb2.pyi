@@ -105,6 +105,54 @@ class CreateJobResponse(_message.Message):
 Global___CreateJobResponse: _TypeAlias = CreateJobResponse  # noqa: Y015
 
 @_typing.final
+class RunJobRequest(_message.Message):
+    """Asks for a job and its events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def create(self) -> Global___CreateJobRequest:
+        """What is wanted, as for CreateJob."""
+
+    def __init__(
+        self,
+        *,
+        create: Global___CreateJobRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create", b"create"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create", b"create"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunJobRequest: _TypeAlias = RunJobRequest  # noqa: Y015
+
+@_typing.final
+class RunJobResponse(_message.Message):
+    """What becomes of the job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Event]:
+        """In order. Several at a time where several are there."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[_job_pb2.Event] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunJobResponse: _TypeAlias = RunJobResponse  # noqa: Y015
+
+@_typing.final
 class CreateJobsRequest(_message.Message):
     """Asks for many jobs."""
 
@@ -166,10 +214,31 @@ class CreateJobsResponse(_message.Message):
 
         DESCRIPTOR: _descriptor.Descriptor
 
+        @_typing.final
+        class DetailsEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: _builtins.str
+            def __init__(
+                self,
+                *,
+                key: _builtins.str | None = ...,
+                value: _builtins.str | None = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
         CODE_FIELD_NUMBER: _builtins.int
         REASON_FIELD_NUMBER: _builtins.int
         MESSAGE_FIELD_NUMBER: _builtins.int
         FIELD_FIELD_NUMBER: _builtins.int
+        DETAILS_FIELD_NUMBER: _builtins.int
         code: _builtins.int
         """The canonical status code, such as 3 for INVALID_ARGUMENT."""
         reason: _builtins.str
@@ -178,6 +247,10 @@ class CreateJobsResponse(_message.Message):
         """What is wrong, and what to do."""
         field: _builtins.str
         """The field that is wrong."""
+        @_builtins.property
+        def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+            """ErrorInfo's metadata, such as `limit` and `used` of a quota."""
+
         def __init__(
             self,
             *,
@@ -185,10 +258,11 @@ class CreateJobsResponse(_message.Message):
             reason: _builtins.str | None = ...,
             message: _builtins.str | None = ...,
             field: _builtins.str | None = ...,
+            details: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "message", b"message", "reason", b"reason"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "details", b"details", "field", b"field", "message", b"message", "reason", b"reason"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -410,7 +484,7 @@ class ListJobsResponse(_message.Message):
     """Where the next page starts; empty on the last one."""
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Job]:
-        """Newest first. Tasks come without results, to keep the page small."""
+        """Newest first. Tasks come without results, and plans without inputs, to keep the page small."""
 
     def __init__(
         self,
@@ -744,7 +818,7 @@ class ListDeadJobsResponse(_message.Message):
     """Where the next page starts; empty on the last one."""
     @_builtins.property
     def dead_jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadJob]:
-        """Newest first."""
+        """Newest first. Tasks come without results, and plans without inputs, to keep the page small."""
 
     def __init__(
         self,

@@ -46,6 +46,11 @@ class OrchestratorServiceStub:
                 request_serializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobRequest.SerializeToString,
                 response_deserializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobResponse.FromString,
                 _registered_method=True)
+        self.RunJob = channel.unary_stream(
+                '/tutti.v1.OrchestratorService/RunJob',
+                request_serializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.SerializeToString,
+                response_deserializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobResponse.FromString,
+                _registered_method=True)
         self.CreateJobs = channel.unary_unary(
                 '/tutti.v1.OrchestratorService/CreateJobs',
                 request_serializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobsRequest.SerializeToString,
@@ -127,6 +132,17 @@ class OrchestratorServiceServicer:
         ALREADY_EXISTS: the request_id stands for a different spec. Use a new one.
         RESOURCE_EXHAUSTED (OWNER_QUOTA): the owner has as many unfinished jobs as it may; the details say `limit` and
         `used`. Wait until some have ended, or ask for more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunJob(self, request, context):
+        """Accepts a job as CreateJob does and streams its events as WatchJob does: one call for those who wait for the outcome.
+        The first event comes as soon as the job is durable, and every event names it. The job does not depend on the stream; after a
+        break go on with WatchJob, or repeat this call with the same `request_id` to see the same job from its first event.
+
+        The codes are those of CreateJob and WatchJob.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -238,12 +254,13 @@ class OrchestratorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDeadJobs(self, request, context):
-        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
-        can be run again, or none is: the ids are checked first.
+        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted; a task whose input
+        was edited begins without its checkpoint. Either all of them can be run again, or none is: the ids are checked
+        first. A job that runs again already, with that input, is returned as it is, so the call may be repeated.
 
         INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
         NOT_FOUND: as for GetJob; the message names the first such id.
-        FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
+        FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter: it has not failed, or was discarded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,6 +283,11 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     servicer.CreateJob,
                     request_deserializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobRequest.FromString,
                     response_serializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobResponse.SerializeToString,
+            ),
+            'RunJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.RunJob,
+                    request_deserializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.FromString,
+                    response_serializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobResponse.SerializeToString,
             ),
             'CreateJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateJobs,
@@ -362,6 +384,33 @@ class OrchestratorService:
             '/tutti.v1.OrchestratorService/CreateJob',
             tutti_dot_v1_dot_orchestrator__pb2.CreateJobRequest.SerializeToString,
             tutti_dot_v1_dot_orchestrator__pb2.CreateJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tutti.v1.OrchestratorService/RunJob',
+            tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.SerializeToString,
+            tutti_dot_v1_dot_orchestrator__pb2.RunJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

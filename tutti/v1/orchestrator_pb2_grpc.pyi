@@ -33,6 +33,13 @@ class OrchestratorServiceStub:
       RESOURCE_EXHAUSTED (OWNER_QUOTA): the owner has as many unfinished jobs as it may; the details say `limit` and
       `used`. Wait until some have ended, or ask for more.
     """
+    RunJob: _aio.UnaryStreamMultiCallable[_orchestrator_pb2.RunJobRequest, _orchestrator_pb2.RunJobResponse]
+    """Accepts a job as CreateJob does and streams its events as WatchJob does: one call for those who wait for the outcome.
+    The first event comes as soon as the job is durable, and every event names it. The job does not depend on the stream; after a
+    break go on with WatchJob, or repeat this call with the same `request_id` to see the same job from its first event.
+
+    The codes are those of CreateJob and WatchJob.
+    """
     CreateJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.CreateJobsRequest, _orchestrator_pb2.CreateJobsResponse]
     """Accepts a batch of jobs, each for itself: some may be refused while others are accepted, and `results` says which.
     The guarantees of CreateJob hold for each. The SDK and the gateway gather concurrent submissions into this call.
@@ -99,12 +106,13 @@ class OrchestratorServiceStub:
       INVALID_ARGUMENT: a bad page size, token or reason.
     """
     ReplayDeadJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ReplayDeadJobsRequest, _orchestrator_pb2.ReplayDeadJobsResponse]
-    """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
-    can be run again, or none is: the ids are checked first.
+    """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted; a task whose input
+    was edited begins without its checkpoint. Either all of them can be run again, or none is: the ids are checked
+    first. A job that runs again already, with that input, is returned as it is, so the call may be repeated.
 
       INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
       NOT_FOUND: as for GetJob; the message names the first such id.
-      FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
+      FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter: it has not failed, or was discarded.
     """
     DiscardDeadJobs: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.DiscardDeadJobsRequest, _orchestrator_pb2.DiscardDeadJobsResponse]
     """Takes jobs off the list of dead letters. Each can still be read, as the failed job that it is, until the retention
@@ -137,6 +145,19 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
           ALREADY_EXISTS: the request_id stands for a different spec. Use a new one.
           RESOURCE_EXHAUSTED (OWNER_QUOTA): the owner has as many unfinished jobs as it may; the details say `limit` and
           `used`. Wait until some have ended, or ask for more.
+        """
+
+    @_abc_1.abstractmethod
+    def RunJob(
+        self,
+        request: _orchestrator_pb2.RunJobRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.RunJobRequest, _abc.AsyncIterator[_orchestrator_pb2.RunJobResponse]],
+    ) -> _abc.AsyncIterator[_orchestrator_pb2.RunJobResponse]:
+        """Accepts a job as CreateJob does and streams its events as WatchJob does: one call for those who wait for the outcome.
+        The first event comes as soon as the job is durable, and every event names it. The job does not depend on the stream; after a
+        break go on with WatchJob, or repeat this call with the same `request_id` to see the same job from its first event.
+
+        The codes are those of CreateJob and WatchJob.
         """
 
     @_abc_1.abstractmethod
@@ -270,12 +291,13 @@ class OrchestratorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orchestrator_pb2.ReplayDeadJobsRequest,
         context: _aio.ServicerContext[_orchestrator_pb2.ReplayDeadJobsRequest, _abc.Awaitable[_orchestrator_pb2.ReplayDeadJobsResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.ReplayDeadJobsResponse]:
-        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted. Either all of them
-        can be run again, or none is: the ids are checked first.
+        """Runs dead letters again as RetryJob does, with the input of the failed task edited where wanted; a task whose input
+        was edited begins without its checkpoint. Either all of them can be run again, or none is: the ids are checked
+        first. A job that runs again already, with that input, is returned as it is, so the call may be repeated.
 
           INVALID_ARGUMENT: no id, more than 200, an input for several jobs, or one that does not fit the task's kind.
           NOT_FOUND: as for GetJob; the message names the first such id.
-          FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter (any more).
+          FAILED_PRECONDITION (NOT_DEAD): a job is no dead letter: it has not failed, or was discarded.
         """
 
     @_abc_1.abstractmethod

@@ -111,7 +111,8 @@ class Failure(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Stable, machine-readable, UPPER_SNAKE: HANDLER_ERROR, TIMEOUT, WORKER_LOST, MODEL_UNAVAILABLE, INVALID_INPUT, POISON …
+    """Stable, machine-readable, UPPER_SNAKE: HANDLER_ERROR, TIMEOUT, WORKER_LOST, WORKER_LEFT, MODEL_UNAVAILABLE, INVALID_INPUT,
+    POISON …
     TIMEOUT stands for an attempt or a job that took too long, POISON for a task whose workers died with it until no
     attempt was left.
     """

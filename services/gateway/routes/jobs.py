@@ -1,4 +1,4 @@
-"""Jobs: submit, look at, list, cancel."""
+"""Jobs: submit, look at, list, cancel, run again."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from services.gateway import metrics, requests, schemas
 from services.gateway.answers import Json, RawRoute
 from services.gateway.callers import idempotency_key_of, owner_of
 from services.gateway.jobs import job_view
+from services.gateway.routes import dead
 from services.gateway.state import gateway_of
 
 router = APIRouter(tags=["jobs"])
@@ -18,8 +19,8 @@ router = APIRouter(tags=["jobs"])
 async def submit(request: Request) -> Response:
     """Accept a job. Once this answers, the job is durable and will be driven to an end.
 
-    The body is a request for music (`narrative` …) or for one task (`kind` …). A repeated `Idempotency-Key` answers
-    the job of the first time. `Location` is where the job can be looked at.
+    The body is a request for music (`narrative` …), for one task (`kind` …) or for a graph of tasks (`tasks` …). A
+    repeated `Idempotency-Key` answers the job of the first time. `Location` is where the job can be looked at.
     """
     gateway = gateway_of(request)
     owner, idempotency_key = owner_of(request), idempotency_key_of(request)
@@ -50,6 +51,10 @@ async def list_jobs(request: Request, query: Annotated[requests.JobsQuery, Query
     return Json({"jobs": [job_view(job) for job in page.jobs], "nextPageToken": page.next_page_token})
 
 
+# Before what takes the rest of a path for an id.
+router.include_router(dead.router)
+
+
 @router.get("/jobs/{job_id}", operation_id="getJob", responses={200: {"model": schemas.Job}})
 async def get_job(request: Request, job_id: str) -> Response:
     """Show a job with its tasks and artifacts, as last recorded."""
@@ -60,3 +65,9 @@ async def get_job(request: Request, job_id: str) -> Response:
 async def cancel_job(request: Request, job_id: str) -> Response:
     """Ask for a job to be stopped. The wish is durable; the job's events say when it has come to rest."""
     return Json(job_view(await gateway_of(request).client.cancel(job_id, owner=owner_of(request))), 202)
+
+
+@router.post("/jobs/{job_id}/retry", operation_id="retryJob", status_code=202, responses={202: {"model": schemas.Job}})
+async def retry_job(request: Request, job_id: str) -> Response:
+    """Run a failed or cancelled job again from what succeeded. One that is not at rest is answered as it is."""
+    return Json(job_view(await gateway_of(request).client.retry(job_id, owner=owner_of(request))), 202)

@@ -1,21 +1,21 @@
 """Checks a spec as a whole and compiles it to a plan."""
 
-import math
+from collections.abc import Sequence
 
 from google.protobuf import duration_pb2
 
-from services.orchestrator.job import retry_of
+from services.orchestrator.job_record import retry_of
+from services.orchestrator.plan.graph import compile_plan
 from services.orchestrator.plan.kinds import Kinds
 from services.orchestrator.plan.music import compile_music
-from tutti import errors, structs
+from services.orchestrator.plan.single import check_task
+from tutti import errors
 from tutti.v1 import job_pb2, task_pb2
 
-#: Largest input of a task in bytes. What is larger belongs into an artifact.
-LARGEST_INPUT = 64 * 1024
 MOST_LABELS, LONGEST_LABEL = 32, 128
 MOST_ATTEMPTS = 100
 LONGEST_BACKOFF_SECONDS = 3600.0
-LONGEST_ATTEMPT_SECONDS = 7 * 24 * 3600.0
+LONGEST_ATTEMPT_DAYS, LONGEST_JOB_DAYS = 7, 30
 
 
 def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
@@ -25,49 +25,37 @@ def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
             plan = _compile_task(spec.task, kinds)
         case "music":
             plan = compile_music(spec.music)
+        case "plan":
+            plan = compile_plan(spec.plan, kinds)
         case None:
             raise errors.InvalidInput(
-                "work: nothing to do; give 'narrative' (music) or 'kind' (a single task)", field="work"
+                "work: nothing to do; give 'narrative' (music), 'kind' (a single task) or 'tasks' (a plan)",
+                field="work",
             )
     _check_labels(spec)
     if spec.priority not in task_pb2.Priority.values():
         raise errors.InvalidInput(f"priority: {spec.priority} is none; use LOW, NORMAL or HIGH", field="priority")
-    if spec.HasField("attempt_timeout") and not 0 < _seconds(spec.attempt_timeout) <= LONGEST_ATTEMPT_SECONDS:
-        raise errors.InvalidInput(
-            f"attempt_timeout: {_seconds(spec.attempt_timeout):g} s; it must be longer than 0 s and at most 7 days",
-            field="attempt_timeout",
-        )
+    if spec.HasField("attempt_timeout"):
+        _check_timeout("attempt_timeout", spec.attempt_timeout, LONGEST_ATTEMPT_DAYS)
+    if spec.HasField("job_timeout"):
+        _check_timeout("job_timeout", spec.job_timeout, LONGEST_JOB_DAYS)
     _check_retry(spec)
     return plan
 
 
+def kinds_of(spec: job_pb2.JobSpec) -> Sequence[str]:
+    """The kinds that a spec names itself."""
+    return [task.kind for task in spec.plan.tasks] if spec.HasField("plan") else [spec.task.kind]
+
+
 def _compile_task(request: job_pb2.TaskRequest, kinds: Kinds) -> job_pb2.Plan:
-    if not request.kind:
-        raise errors.InvalidInput("kind: empty; name the kind of task to run", field="kind")
-    kinds.require(request.kind)
-    size = request.input.ByteSize()
-    if size > LARGEST_INPUT:
-        raise errors.InvalidInput(
-            f"input: {size:,} bytes; at most {LARGEST_INPUT:,} are allowed, put more into an artifact", field="input"
-        )
-    if not kinds.accepts_anything(request.kind):
-        kinds.check(request.kind, structs.to_dict(request.input))
+    check_task(request, kinds)
     planned = job_pb2.PlannedTask(name="main", kind=request.kind, input=request.input)
     if request.HasField("resources"):
-        _check_resources(request.resources)
         planned.resources.CopyFrom(request.resources)
     if request.worker_labels:
         planned.worker_labels.update(request.worker_labels)
     return job_pb2.Plan(tasks=[planned])
-
-
-def _check_resources(resources: task_pb2.Resources) -> None:
-    for field in ("cpu", "memory_bytes", "gpus", "gpu_memory_bytes"):
-        wanted = getattr(resources, field)
-        if not math.isfinite(wanted) or wanted < 0:
-            raise errors.InvalidInput(
-                f"resources.{field}: {wanted}; use a number that is not negative", field=f"resources.{field}"
-            )
 
 
 def _check_labels(spec: job_pb2.JobSpec) -> None:
@@ -78,6 +66,14 @@ def _check_labels(spec: job_pb2.JobSpec) -> None:
             raise errors.InvalidInput(
                 f"labels: key and value of {key[:32]!r} must be 1 to {LONGEST_LABEL} characters long", field="labels"
             )
+
+
+def _check_timeout(field: str, given: duration_pb2.Duration, most_days: int) -> None:
+    # A job's time is counted in milliseconds.
+    if not 0.001 <= _seconds(given) <= most_days * 24 * 3600:
+        raise errors.InvalidInput(
+            f"{field}: {_seconds(given):g} s; it must be at least 1 ms and at most {most_days} days", field=field
+        )
 
 
 def _seconds(duration: duration_pb2.Duration) -> float:

@@ -1,7 +1,7 @@
 """How the results of earlier tasks become the input of a later one: `${<task>.result.<path>}`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.protobuf import struct_pb2
@@ -19,6 +19,23 @@ def resolved_input(given: struct_pb2.Struct, results: Mapping[str, struct_pb2.St
         return given  # a task that needs nothing refers to nothing
     plain = {name: structs.to_dict(result) for name, result in results.items()}
     return structs.from_dict(_fill(structs.to_dict(given), plain))
+
+
+def referred_tasks(given: struct_pb2.Struct) -> list[str]:
+    """Names of the tasks whose results an input refers to, each once."""
+    # Most inputs refer to nothing: looking at the bytes spares them the walk.
+    if MARK.encode() not in given.SerializeToString():
+        return []
+    return list(dict.fromkeys(_referred(structs.to_dict(given))))
+
+
+def _referred(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        for match in _REFERENCE.finditer(value):
+            yield match[1]
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _referred(item)
 
 
 def _fill(value: Any, results: Mapping[str, Any]) -> Any:

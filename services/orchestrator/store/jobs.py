@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from redis.exceptions import ResponseError
 
 from services.orchestrator import ids
-from services.orchestrator.job import JobRecord
+from services.orchestrator.job_record import JobRecord
 from services.orchestrator.store import keys, records
 from services.orchestrator.store.records import Stored
 from tutti import redis_client
@@ -21,6 +22,11 @@ MOST_CHECKPOINTS = 1_000
 PENDING_PAGE = 1_000
 #: The scripts know streams by their place in `keys.streams`.
 _STREAM_NUMBERS = {priority: number for number, priority in enumerate(keys.STREAMS, start=1)}
+
+
+#: How the answer to a job begins whose owner has no room left; the number of its unfinished jobs follows.
+FULL = "full "
+_NO_LIMITS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +59,8 @@ class Commit:
     #: The stream to settle on and the entry there, once the job is at rest.
     stream: int = 0
     entry: str = ""
+    #: When the job failed; 0 where it did not.
+    dead_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +78,8 @@ class Look:
     owner: str
     state: int
     last_event_id: str
+    #: The replica that drives it; empty while none does.
+    driver: str
     events: list[job_pb2.Event]
 
 
@@ -85,12 +95,15 @@ def stream_number(priority: int) -> int:
 
 
 class JobStore:
-    def __init__(self, url: str, *, retention_seconds: int, request_ttl_seconds: int) -> None:
+    def __init__(
+        self, url: str, *, retention_seconds: int, dead_retention_seconds: int, request_ttl_seconds: int
+    ) -> None:
         self._redis = redis_client.connect(url)
         # Reads that wait get connections of their own, so that they never hold up a write.
         self._blocking = redis_client.connect(url, blocking=True)
         self._scripts = redis_client.scripts(self._redis, SCRIPTS)
-        self._retention = retention_seconds
+        self.retention_seconds = retention_seconds
+        self.dead_retention_seconds = dead_retention_seconds
         self._request_ttl = request_ttl_seconds
         self.partitions = 1
 
@@ -123,10 +136,11 @@ class JobStore:
         await self._blocking.aclose()
 
     async def create(
-        self, partition: int, jobs: Sequence[NewJob], replica: str, room: int
+        self, partition: int, jobs: Sequence[NewJob], replica: str, room: int, limits: Mapping[str, int] = _NO_LIMITS
     ) -> tuple[list[str], list[Claimed]]:
-        """Accept jobs; per job `created`, `conflict`, or the id that its request id already stands for."""
-        keys_: list[str] = keys.streams(partition)
+        """Accept jobs; per job `created`, `conflict`, the id that its request id already stands for, or `full <n>`
+        where its owner has n unfinished jobs in this partition, and a limit that allows no more."""
+        keys_: list[str] = [*keys.streams(partition), keys.open_jobs(partition)]
         args: list[bytes | str | int] = [replica, room, self._request_ttl]
         for new in jobs:
             job = new.record
@@ -136,6 +150,8 @@ class JobStore:
             fields = records.new_job_fields(job)
             args += (
                 job.job_id,
+                job.owner,
+                limits.get(job.owner, ""),
                 stream_number(job.spec.priority),
                 "1" if new.request_id else "",
                 new.digest,
@@ -163,8 +179,8 @@ class JobStore:
         return found
 
     async def commit(self, partition: int, commits: Sequence[Commit]) -> list[Committed]:
-        keys_: list[str] = keys.streams(partition)
-        args: list[bytes | str | int] = [self._retention]
+        keys_: list[str] = [*keys.streams(partition), keys.open_jobs(partition)]
+        args: list[bytes | str | int] = [self.retention_seconds, self.dead_retention_seconds]
         for commit in commits:
             keys_ += (keys.job(partition, commit.job_id), keys.events(partition, commit.job_id))
             args += (
@@ -172,6 +188,7 @@ class JobStore:
                 commit.number,
                 commit.stream or "",
                 commit.entry,
+                commit.dead_ms or "",
                 len(commit.fields),
                 *commit.fields,
                 len(commit.events),
@@ -179,7 +196,12 @@ class JobStore:
             )
         with redis_client.translated():
             answers = await self._scripts["commit"](keys=keys_, args=args)
-        return [_committed(commit, answer) for commit, answer in zip(commits, answers, strict=True)]
+        return [
+            Committed(fenced=answer == b"fenced")
+            if isinstance(answer, bytes)
+            else Committed(events=recorded(commit.events, answer))
+            for commit, answer in zip(commits, answers, strict=True)
+        ]
 
     async def read_streams(self, partition: int, replica: str, each: int, block_ms: int | None = None) -> list[Claimed]:
         """Up to so many entries of each stream that nobody has been given yet, waited for if asked to. Their jobs are
@@ -247,6 +269,14 @@ class JobStore:
             raise ids.no_such_job(job_id)
         return owner.decode(), int(state), last.decode()
 
+    async def open_jobs(self, owner: str) -> list[int]:
+        """How many unfinished jobs an owner has in each partition."""
+        with redis_client.translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for partition in range(self.partitions):
+                pipeline.hget(keys.open_jobs(partition), owner)
+            return [int(found or 0) for found in await pipeline.execute()]
+
     async def page(self, owner: str, before: str, count: int) -> "PageRead":
         """Up to `count` jobs of an owner that were created before the job of that id, newest first."""
         below = f"({before}" if before else "+"
@@ -282,13 +312,19 @@ class JobStore:
         first = f"({after}" if after else "-"
         with redis_client.translated():
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.hmget(keys.job(partition, job_id), ["owner", "state", "last_event_id"])
+            pipeline.hmget(keys.job(partition, job_id), ["owner", "state", "last_event_id", "driver"])
             pipeline.xrange(keys.events(partition, job_id), first, "+", count)
-            (owner, state, last), rows = await pipeline.execute()
+            (owner, state, last, driver), rows = await pipeline.execute()
         if owner is None:
             raise ids.no_such_job(job_id)
         events = [_event(job_id, cursor, fields) for cursor, fields in rows]
-        return Look(owner=owner.decode(), state=int(state), last_event_id=last.decode(), events=events)
+        return Look(
+            owner=owner.decode(),
+            state=int(state),
+            last_event_id=last.decode(),
+            driver=driver.decode() if driver else "",
+            events=events,
+        )
 
     async def cancel(self, job_id: str) -> str:
         """Record the wish; returns the driver, `-` while there is none, or nothing where the job is at rest."""
@@ -324,11 +360,6 @@ class JobStore:
         with redis_client.translated():
             return bool(await self._redis.exists(keys.replica(replica)))
 
-    async def take_turn(self, what: str, replica: str, seconds: float) -> bool:
-        """Whether nobody else does it for so many seconds from now."""
-        with redis_client.translated():
-            return bool(await self._redis.set(what, replica, nx=True, px=int(seconds * 1000)))
-
     async def send_wish(self, replica: str, job_id: str) -> None:
         with redis_client.translated():
             await self._redis.publish(keys.wishes(replica), job_id)
@@ -361,10 +392,9 @@ def _entries(
     ]
 
 
-def _committed(commit: Commit, answer: bytes | list[bytes | int]) -> Committed:
-    if isinstance(answer, bytes):
-        return Committed(fenced=answer == b"fenced")
-    for offset, event in enumerate(commit.events):
+def recorded(events: Sequence[job_pb2.Event], answer: Sequence[Any]) -> tuple[job_pb2.Event, ...]:
+    """Events with the sequence and the cursors that a script has answered."""
+    for offset, event in enumerate(events):
         event.sequence = int(answer[0]) + offset
-        event.event_id = answer[offset + 1].decode()  # type: ignore[union-attr]  # cursors are bytes
-    return Committed(events=tuple(commit.events))
+        event.event_id = answer[offset + 1].decode()
+    return tuple(events)

@@ -8,6 +8,8 @@ tutti:{p}:job:<id>                        hash        the job, see `records`; ex
 tutti:{p}:job:<id>:events                 stream      its event log; entry ids are the cursors; expires with it
 tutti:{p}:owner:<owner>                   sorted set  an owner's job ids, all of score 0: they sort by creation;
                                                       those of expired jobs go by and by, see `upkeep`
+tutti:{p}:open                            hash        owner -> how many of its jobs are unfinished
+tutti:{p}:dead:<owner>                    sorted set  an owner's dead letters: job ids by the time of death, in ms
 tutti:{p}:request:<owner>:<request_id>    string      `<job id> <digest of the spec>`, for retried creates; expires
 tutti:partitions                          string      how many partitions there are, fixed at the first start
 tutti:orchestrator:<replica>              string      a replica's lease, its value the address; expires
@@ -25,8 +27,8 @@ PARTITIONS = "tutti:partitions"
 KINDS = "tutti:kinds"
 UPKEEP = "tutti:orchestrator-upkeep"
 GROUP = "orchestrators"
-#: Every owner's index in every partition.
-OWNERS = "tutti:{*}:owner:*"
+#: Every owner's index and list of dead letters in every partition.
+INDEXES = "tutti:{*}:[do]*:*"
 
 #: In the order in which they are read.
 STREAMS = {
@@ -67,6 +69,14 @@ def owner(partition: int, name: str) -> str:
 
 def owner_prefix(partition: int) -> str:
     return f"tutti:{{{partition}}}:owner:"
+
+
+def open_jobs(partition: int) -> str:
+    return f"tutti:{{{partition}}}:open"
+
+
+def dead(partition: int, owner_name: str) -> str:
+    return f"tutti:{{{partition}}}:dead:{owner_name}"
 
 
 def request(partition: int, owner_name: str, request_id: str) -> str:

@@ -1,14 +1,14 @@
 """A job as the fields of a Redis hash, and back.
 
-state, owner, request_id, traceparent, create_ms, start_ms, end_ms, cancel_requested     plain text
-spec, plan, failure, task:<name>, checkpoint:<n>                                         protobuf
+state, owner, start_ms, end_ms, retry_ms, cancel_requested, expired                      plain text
+job (what never changes), plan, failure, task:<name>, checkpoint:<n>                     protobuf
 revision, last_event_id, epoch, commits, driver, entry, checkpoints                      kept by the scripts
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.orchestrator.job import JobRecord, TaskRecord, retry_of
+from services.orchestrator.job_record import JobRecord, TaskRecord, retry_of
 from tutti.clock import timestamp
 from tutti.v1 import job_pb2, task_pb2
 
@@ -25,20 +25,29 @@ class Stored:
     epoch: int
     commits: int
     entry: str
+    #: Who drove it before it was read; nobody yet, where it was just created or run again.
+    driver: str
     checkpoints: tuple[task_pb2.Checkpoint, ...]
 
 
 def new_job_fields(job: JobRecord) -> Fields:
+    return ["owner", job.owner, *_asked(job), "revision", 1, *changed_fields(job, job.tasks)]
+
+
+def retried_fields(job: JobRecord, tasks: Iterable[str]) -> Fields:
+    """What running a job again may have changed."""
+    return [*_asked(job), "retry_ms", job.retry_ms, *changed_fields(job, tasks)]
+
+
+def _asked(job: JobRecord) -> Fields:
+    """What was asked for, and what it compiled to."""
     fixed = job_pb2.Job(
         spec=job.spec,
         request_id=job.request_id,
         traceparent=job.traceparent,
         create_time=timestamp(job.create_ms),
     )
-    fields: Fields = [
-        "owner", job.owner, "job", fixed.SerializeToString(), "plan", job.plan.SerializeToString(), "revision", 1,
-    ]  # fmt: skip
-    return fields + changed_fields(job, job.tasks)
+    return ["job", fixed.SerializeToString(), "plan", job.plan.SerializeToString()]
 
 
 def changed_fields(job: JobRecord, tasks: Iterable[str]) -> Fields:
@@ -48,6 +57,8 @@ def changed_fields(job: JobRecord, tasks: Iterable[str]) -> Fields:
         fields += ["start_ms", job.start_ms]
     if job.end_ms:
         fields += ["end_ms", job.end_ms]
+    if job.expired:
+        fields += ["expired", 1]
     if job.failure is not None:
         fields += ["failure", job.failure.SerializeToString()]
     for name in tasks:
@@ -56,7 +67,7 @@ def changed_fields(job: JobRecord, tasks: Iterable[str]) -> Fields:
 
 
 def task_message(task: TaskRecord) -> job_pb2.Task:
-    return job_pb2.Task(
+    message = job_pb2.Task(
         name=task.name,
         kind=task.kind,
         state=task.state,
@@ -71,7 +82,14 @@ def task_message(task: TaskRecord) -> job_pb2.Task:
         artifacts=task.artifacts,
         start_time=timestamp(task.start_ms) if task.start_ms else None,
         end_time=timestamp(task.end_ms) if task.end_ms else None,
+        first_attempt=task.first_attempt,
     )
+    # Most tasks succeed at their first attempt and have none of this.
+    if task.past:
+        message.past_attempts.extend(task.past)
+    if task.attempt_start_ms:
+        message.attempt_start_time.CopyFrom(timestamp(task.attempt_start_ms))
+    return message
 
 
 def parse(job_id: str, fields: Mapping[bytes, bytes]) -> Stored:
@@ -96,6 +114,8 @@ def parse(job_id: str, fields: Mapping[bytes, bytes]) -> Stored:
         state=job_pb2.JobState.ValueType(int(fields[b"state"])),
         failure=task_pb2.Failure.FromString(failure) if failure else None,
         cancel_requested=fields.get(b"cancel_requested") == b"1",
+        expired=fields.get(b"expired") == b"1",
+        retry_ms=int(fields.get(b"retry_ms", 0)),
     )
     count = int(fields.get(b"checkpoints", 0))
     return Stored(
@@ -105,6 +125,7 @@ def parse(job_id: str, fields: Mapping[bytes, bytes]) -> Stored:
         epoch=int(fields[b"epoch"]),
         commits=int(fields.get(b"commits", 0)),
         entry=fields[b"entry"].decode(),
+        driver=fields.get(b"driver", b"").decode(),
         checkpoints=tuple(
             task_pb2.Checkpoint.FromString(fields[f"checkpoint:{n}".encode()]) for n in range(1, count + 1)
         ),
@@ -150,4 +171,7 @@ def _task_record(task: job_pb2.Task) -> TaskRecord:
         artifacts=tuple(task.artifacts),
         start_ms=task.start_time.ToMilliseconds(),
         end_ms=task.end_time.ToMilliseconds(),
+        attempt_start_ms=task.attempt_start_time.ToMilliseconds(),
+        past=tuple(task.past_attempts),
+        first_attempt=task.first_attempt or 1,
     )

@@ -2,7 +2,8 @@
 --
 -- KEYS  1 stream   2.. job hashes
 -- ARGV  1 replica  then per job: its entry id
--- Result  per job: { epoch, field, value, ... } or {} where there is nothing left to drive
+-- Result  per job: { epoch, field, value, ... } or {} where there is nothing left to drive; the field driver says who
+--         drove it until now
 --
 -- The epoch rises here and nowhere else. From the moment that this returns, whatever an earlier driver writes is
 -- refused by commit.lua: that is why reading the record belongs into the same script. XCLAIM with JUSTID moves the
@@ -19,8 +20,8 @@ for i = 2, #KEYS do
   else
     redis.call('XCLAIM', stream, 'orchestrators', replica, 0, entry, 'JUSTID')
     local epoch = redis.call('HINCRBY', KEYS[i], 'epoch', 1)
-    redis.call('HSET', KEYS[i], 'driver', replica)
     local record = redis.call('HGETALL', KEYS[i])
+    redis.call('HSET', KEYS[i], 'driver', replica)
     table.insert(record, 1, epoch)
     result[#result + 1] = record
   end

@@ -1,21 +1,24 @@
 -- Accepts a batch of jobs of one partition, and claims what waits on the streams for the replica that creates them.
 --
 -- KEYS  1..3  the partition's streams: high, normal, low
---       4..   per job: job hash, event stream, owner index, request key (the event stream again where there is no
+--       4     unfinished jobs by owner
+--       5..   per job: job hash, event stream, owner index, request key (the event stream again where there is no
 --             request id: its absence of a string value is never asked for)
 -- ARGV  1 replica ("" claims nothing)   2 room: how many jobs the replica will still take   3 request TTL, seconds
---       then per job: id, stream (1..3), request id given ("1" or ""), digest of the spec, event,
+--       then per job: id, owner, how many unfinished jobs the owner may have here ("" as many as it likes),
+--                     stream (1..3), request id given ("1" or ""), digest of the spec, event,
 --                     number of field values, field, value, ...
--- Result  { per job: "created" | the id of an earlier job with this request id | "conflict",
+-- Result  { per job: "created" | the id of an earlier job with this request id | "conflict" | "full <unfinished jobs>",
 --           claimed: { entry id, stream (1..3), job id, epoch, ... } }
 --
 -- One script, because a caller is given an id only when the record, its first event, the entry on the stream and the
 -- idempotency key are all there; and because claiming in the same breath saves a round trip through XREADGROUP.
--- Repeating it is harmless: a job whose hash exists is left alone.
+-- Repeating it is harmless: a job whose hash exists is left alone. One that is refused leaves nothing behind.
 local replica, room, request_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local answers, a, k = {}, 4, 4
+local open = KEYS[4]
+local answers, a, k = {}, 4, 5
 while a <= #ARGV do
-  local id, stream, requested, digest, event, count = unpack(ARGV, a, a + 5)
+  local id, owner_name, limit, stream, requested, digest, event, count = unpack(ARGV, a, a + 7)
   count = tonumber(count)
   local job, events, owner, request = unpack(KEYS, k, k + 3)
   local answer = 'created'
@@ -26,15 +29,23 @@ while a <= #ARGV do
       if known_digest == digest then answer = known_id else answer = 'conflict' end
     end
   end
-  if answer == 'created' and redis.call('EXISTS', job) == 0 then
+  local new = answer == 'created' and redis.call('EXISTS', job) == 0
+  if new then
+    local unfinished = redis.call('HINCRBY', open, owner_name, 1)
+    if limit ~= '' and unfinished > tonumber(limit) then
+      if redis.call('HINCRBY', open, owner_name, -1) <= 0 then redis.call('HDEL', open, owner_name) end
+      new, answer = false, 'full ' .. unfinished - 1
+    end
+  end
+  if new then
     local cursor = redis.call('XADD', events, '*', 's', '1', 'e', event)
     local entry = redis.call('XADD', KEYS[tonumber(stream)], '*', 'id', id)
-    redis.call('HSET', job, 'entry', entry, 'last_event_id', cursor, 'epoch', 0, unpack(ARGV, a + 6, a + 5 + count))
+    redis.call('HSET', job, 'entry', entry, 'last_event_id', cursor, 'epoch', 0, unpack(ARGV, a + 8, a + 7 + count))
     redis.call('ZADD', owner, 0, id)
     if requested == '1' then redis.call('SET', request, id .. ' ' .. digest, 'EX', request_ttl) end
   end
   answers[#answers + 1] = answer
-  a, k = a + 6 + count, k + 4
+  a, k = a + 8 + count, k + 4
 end
 
 local claimed = {}
