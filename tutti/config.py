@@ -10,8 +10,10 @@ import socket
 import sys
 from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, ValidationError
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tutti import errors, redis_urls
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -52,8 +54,20 @@ class ServiceSettings(BaseSettings):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
-        description="Where Redis listens: redis://host:port/db, or rediss:// over TLS.",
+        description="Where Redis listens: redis://host:port/db, or rediss:// over TLS; "
+        "redis+cluster://host:port,host:port for a cluster, redis+sentinel://host:port,host:port/service for a master "
+        "behind Sentinels (rediss+… over TLS). User and password: redis://user:password@host:port.",
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _understood(cls, url: str) -> str:
+        try:
+            redis_urls.parse(url)
+        except errors.InvalidInput as error:
+            raise ValueError(error.message) from None
+        return url
+
     metrics_port: Port = Field(
         0,
         validation_alias="TUTTI_METRICS_PORT",

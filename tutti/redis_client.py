@@ -13,11 +13,17 @@ from redis.asyncio import Connection as RedisConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from tutti import errors
+from tutti import errors, redis_urls
+from tutti.redis_cluster import Cluster, Watched
 
 #: Commands that do not block on purpose are answered within so many seconds, or Redis counts as away.
 ANSWER_SECONDS = 5.0
+#: Commands that are on their way to one server at a time; more wait for a connection.
 MOST_CONNECTIONS = 64
+#: Reads that wait at one server: a partition has one each, and each connection is a file that both ends hold open.
+MOST_WAITING = 512
+#: A channel that is silent for so long is asked whether it is still there.
+SILENCE_SECONDS = 10.0
 
 
 class _PackedConnection(RedisConnection):
@@ -36,28 +42,75 @@ Connection = Any
 
 
 def connect(url: str, *, blocking: bool = False) -> Connection:
-    """A client on a pool of its own. `blocking` is for connections that wait on the server: they have no read timeout.
+    """A client on pools of its own: of one server, of a cluster, or of the master that Sentinels name. `blocking` is
+    for connections that wait on the server: they have no read timeout, and there are enough for all.
 
     Retries are the callers' business: they know which of their commands may be repeated."""
-    pool = BlockingConnectionPool.from_url(
+    many = redis_urls.parse(url)
+    if many is None:
+        return Redis.from_pool(_pool(url, blocking))
+    if many.kind == redis_urls.CLUSTER:
+        return Cluster(many.addresses, lambda address: Redis.from_pool(_pool(many.of(address), blocking)))
+    return Watched(
+        many.service,
+        many.addresses,
+        lambda sentinel: Redis.from_pool(_pool(many.of(sentinel, named=False), blocking=False)),
+        lambda master: Redis.from_pool(_pool(many.of(master), blocking)),
+    )
+
+
+def _pool(url: str, blocking: bool) -> BlockingConnectionPool:
+    return BlockingConnectionPool.from_url(
         url,
-        max_connections=MOST_CONNECTIONS,
+        max_connections=MOST_WAITING if blocking else MOST_CONNECTIONS,
         timeout=ANSWER_SECONDS,
         socket_connect_timeout=ANSWER_SECONDS,
         socket_timeout=None if blocking else ANSWER_SECONDS,
-        socket_keepalive=True,
+        **({} if url.startswith("unix:") else {"socket_keepalive": True}),
         health_check_interval=0 if blocking else 15,
         retry=Retry(NoBackoff(), 0),
         # RESP2 answers have one shape for lists and maps in every version of the library and the server.
         protocol=2,
         connection_class=_PackedConnection,  # rediss:// and unix:// bring classes of their own
     )
-    return Redis.from_pool(pool)
+
+
+async def servers(client: Connection) -> list[Connection]:
+    """Clients of every server that holds keys behind a client, for commands that name none."""
+    return await client.masters() if isinstance(client, Cluster) else [client]
 
 
 def scripts(client: Connection, directory: Path) -> dict[str, Any]:
     """The named scripts of a directory, callable with keys and args."""
     return {path.stem: client.register_script(path.read_bytes()) for path in sorted(directory.glob("*.lua"))}
+
+
+async def heard(channel: Any) -> dict[str, Any]:
+    """The next message of a subscribed channel.
+
+    Waiting on a connection says nothing of the other end: a server that hangs, or whose machine is gone, is silent like
+    one on which nothing is published. So it is asked, and counts as away when it does not answer."""
+    while True:
+        message: dict[str, Any] | None = await channel.get_message(timeout=SILENCE_SECONDS)
+        if message is None:
+            await channel.ping()
+            message = await channel.get_message(timeout=ANSWER_SECONDS)
+        if message is None:
+            raise redis.exceptions.ConnectionError("the channel does not answer")
+        if message["type"] != "pong":
+            return message
+
+
+#: Of a cluster: slots that nobody holds now, that are on the move, or whose master has become a replica.
+_AWAY = (
+    redis.exceptions.ClusterError,
+    redis.exceptions.AskError,
+    redis.exceptions.TryAgainError,
+    redis.exceptions.ReadOnlyError,
+)
+#: Answers that the library has no classes for: to a read that waited at a master which is a replica now; of a disk that
+#: takes no writes; of too few replicas to promise anything.
+_NOT_NOW = ("UNBLOCKED", "MISCONF", "NOREPLICAS")
 
 
 @contextlib.contextmanager
@@ -66,14 +119,23 @@ def translated() -> Iterator[None]:
     try:
         yield
         _honour_cancellation()
+    except redis.exceptions.BusyLoadingError as error:
+        # Before ConnectionError, of which it is one to the library.
+        raise errors.Unavailable("Redis is loading its data; retry in a moment", reason="REDIS_LOADING") from error
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
         raise errors.Unavailable("Redis cannot be reached; retry in a moment", reason="REDIS_UNAVAILABLE") from error
-    except redis.exceptions.BusyLoadingError as error:
-        raise errors.Unavailable("Redis is loading its data; retry in a moment", reason="REDIS_LOADING") from error
+    except _AWAY as error:
+        raise errors.Unavailable(
+            "the part of Redis that holds this is away; retry in a moment", reason="REDIS_CLUSTER_DOWN"
+        ) from error
     except redis.exceptions.ResponseError as error:
-        # A script that may not write says so in its own words, not with the library's OutOfMemoryError.
-        if "OOM" in str(error):
+        # A script that may not write says so in its own words, not with the library's class.
+        if isinstance(error, redis.exceptions.OutOfMemoryError) or "OOM" in str(error):
             raise errors.QuotaExceeded("Redis is full; nothing was accepted", reason="REDIS_FULL") from error
+        if str(error).startswith(_NOT_NOW):
+            raise errors.Unavailable(
+                "Redis takes no writes now; retry in a moment", reason="REDIS_UNAVAILABLE"
+            ) from error
         raise
 
 

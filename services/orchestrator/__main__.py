@@ -15,6 +15,7 @@ from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.quota import Quota
 from services.orchestrator.servicer import OrchestratorServicer
 from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.upkeep import Upkeep
 from services.orchestrator.watch import WatchHub
 from tutti import clock, process, rpc, telemetry
 from tutti.artifacts.settings import ArtifactSettings
@@ -38,7 +39,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
     )
     server = rpc.Server(services=[ORCHESTRATOR])
     address = server.bind(f"{settings.bind_host}:{settings.port}")
-    await process.wait_for(lambda: store.open(settings.partitions), what="Redis")
+    await process.wait_for(lambda: store.open(settings.first_partitions), what="Redis")
     hub = WatchHub(store, replica=replica)
 
     def link(driver: Driver) -> SchedulerLink:
@@ -60,6 +61,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
         lease_seconds=settings.lease_seconds,
         max_driven=settings.max_driven_jobs,
     )
+    upkeep = Upkeep(store, replica=replica, retention_seconds=settings.retention_seconds)
     quota = Quota(settings.owner_max_jobs, store.open_jobs)
     intake = Intake(store, driver, claims, catalogue, quota, clock_ms=clock.now_ms)
     dead = DeadJobs(store, hub, catalogue, clock_ms=clock.now_ms)
@@ -90,9 +92,9 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
 
         await claims.start()
         await server.serving(True)
-        await process.run({"claims": claims.run, "hub": hub.run, "scheduler-link": driver.link.run}, on_stop=shut_down)
+        loops = {"claims": claims.run, "hub": hub.run, "upkeep": upkeep.run, "scheduler-link": driver.link.run}
+        await process.run(loops, on_stop=shut_down)
     await driver.link.close()
-    await hub.close()
     await store.close()
 
 

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 BLOCK_MS = 2_000
 #: Entries claimed in one script call: bounds how long Redis is busy with it.
 CLAIM_BATCH = 100
+#: Away or full: in either case it is a matter of time, and no reason to let go of what is in hand.
+_REDIS_REFUSES = (errors.Unavailable, errors.QuotaExceeded)
 STREAM_NUMBERS = range(1, len(keys.STREAMS) + 1)
 
 
@@ -47,11 +49,16 @@ class Claims:
         self._max_driven = max_driven
         self._stopping = False
         self._look_again = True
+        #: Jobs that reads which are under way may bring.
+        self._expected = 0
         self._waiting: asyncio.Queue[tuple[int, Sequence[Claimed]]] = asyncio.Queue()
 
     def room(self) -> int:
-        """How many more jobs this replica will drive."""
-        return 0 if self._stopping else max(0, self._max_driven - len(self._driver))
+        """How many more jobs this replica will drive. What a read may still bring counts, but never for more than half:
+        a replica with less room than partitions must be able to read them all."""
+        if self._stopping:
+            return 0
+        return max(0, self._max_driven - len(self._driver) - min(self._expected, self._max_driven // 2))
 
     def look_again(self) -> None:
         """Something may have been given to this replica without its knowledge."""
@@ -88,7 +95,7 @@ class Claims:
                 if not self._stopping:
                     await self._adopt_own()
                     await self._take_over()
-            except errors.Unavailable as error:
+            except _REDIS_REFUSES as error:
                 log.warning("could not refresh the lease", extra={"error": error.message})
             await asyncio.sleep(self._lease_seconds / 3)
 
@@ -115,25 +122,36 @@ class Claims:
     async def _read(self, partition: int) -> None:
         pauses = backoff.delays(0.05, 1.0)
         while True:
-            room = self.room()
-            if room == 0:
+            if self.room() == 0:
                 await asyncio.sleep(0.05)
                 continue
             try:
-                claimed = await self._store.read_streams(partition, self.replica, min(room, CLAIM_BATCH), BLOCK_MS)
-                await self._claim(partition, claimed)
+                await self._wait_and_claim(partition)
                 pauses = backoff.delays(0.05, 1.0)
-            except errors.Unavailable as error:
+            except _REDIS_REFUSES as error:
                 self.look_again()
                 log.warning("could not read the streams", extra={"error": error.message})
                 await asyncio.sleep(next(pauses))
+
+    async def _wait_and_claim(self, partition: int) -> None:
+        """Wait for one entry of each stream, then take what else there is room for: while a read waits, the room that
+        there was when it began may be taken by jobs which this replica creates."""
+        self._expected += len(keys.STREAMS)
+        try:
+            first = await self._store.read_streams(partition, self.replica, 1, BLOCK_MS)
+            await self._claim(partition, first)
+        finally:
+            self._expected -= len(keys.STREAMS)
+        each = min(self.room(), CLAIM_BATCH) // len(keys.STREAMS)
+        if first and each:
+            await self._claim(partition, await self._store.read_streams(partition, self.replica, each))
 
     async def _load(self) -> None:
         while True:
             partition, claimed = await self._waiting.get()
             try:
                 await self._claim(partition, claimed)
-            except errors.Unavailable:
+            except _REDIS_REFUSES:
                 self.look_again()
 
     async def _claim(self, partition: int, claimed: Iterable[Claimed]) -> None:
@@ -158,8 +176,8 @@ class Claims:
             return
         self._look_again = False
         for partition in range(self._store.partitions):
-            pending = await self._store.own_pending(partition, self.replica)
-            await self._claim(partition, [claim for claim in pending if claim.job_id not in self._driver])
+            async for pending in self._store.own_pending(partition, self.replica):
+                await self._claim(partition, [claim for claim in pending if claim.job_id not in self._driver])
 
     async def _take_over(self) -> None:
         for partition in range(self._store.partitions):
@@ -187,12 +205,13 @@ class Claims:
         while True:
             try:
                 with redis_client.translated():
-                    async with self._store.blocking.pubsub(ignore_subscribe_messages=True) as channel:
+                    async with self._store.blocking.pubsub() as channel:
                         await channel.subscribe(keys.wishes(self.replica))
                         await self._reread_wishes()
+                        pauses = backoff.delays(0.05, 1.0)
                         while True:
-                            message = await channel.get_message(timeout=None)
-                            if message is not None:
+                            message = await redis_client.heard(channel)
+                            if message["type"] == "message":
                                 self._driver.cancel(message["data"].decode())
             except errors.Unavailable as error:
                 log.warning("lost the channel of wishes", extra={"error": error.message})

@@ -2,7 +2,10 @@
 
 from pydantic import Field
 
+from tutti import redis_urls
 from tutti.config import CommaSeparatedList, GrpcSettings, Port
+
+CLUSTER_PARTITIONS = 16
 
 
 class OrchestratorSettings(GrpcSettings):
@@ -13,11 +16,12 @@ class OrchestratorSettings(GrpcSettings):
         description="host:port of the schedulers, separated by commas, or one name that resolves to all of them.",
     )
     partitions: int = Field(
-        1,
-        ge=1,
+        0,
+        ge=0,
         le=256,
         validation_alias="TUTTI_PARTITIONS",
-        description="Partitions of the job store. Counts only at the very first start; recorded in Redis from then on.",
+        description="Partitions of the job store; 0: 16 on a Redis Cluster, over whose nodes they spread, else 1. "
+        "Counts only at the very first start; recorded in Redis from then on.",
     )
     lease_seconds: float = Field(
         5.0,
@@ -56,3 +60,9 @@ class OrchestratorSettings(GrpcSettings):
         validation_alias="TUTTI_MAX_DRIVEN_JOBS",
         description="Jobs that one replica drives at a time; the rest wait on the stream for a replica with room.",
     )
+
+    @property
+    def first_partitions(self) -> int:
+        many = redis_urls.parse(self.redis_url)
+        on_cluster = many is not None and many.kind == redis_urls.CLUSTER
+        return self.partitions or (CLUSTER_PARTITIONS if on_cluster else 1)

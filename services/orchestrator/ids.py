@@ -17,8 +17,17 @@ _CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 
 def new_job_id(milliseconds: int, partition: int) -> str:
     # Unique, not secret: whoever asks for a job has to be its owner.
-    bits = milliseconds << 82 | random.getrandbits(82)
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)]) + f"-{partition}"
+    return f"{_sorted(milliseconds, random.getrandbits(82))}-{partition}"
+
+
+def first_job_id(milliseconds: int) -> str:
+    """What sorts before the id of every job that was created at that time or later."""
+    return _sorted(milliseconds, 0)
+
+
+def _sorted(milliseconds: int, chance: int) -> str:
+    bits = milliseconds << 82 | chance
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def partition_of(job_id: str, partitions: int) -> int:

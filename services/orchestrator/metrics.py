@@ -18,6 +18,7 @@ JOBS_DRIVEN = Gauge("tutti_jobs_driven", "Jobs that this replica drives now.")
 JOBS_WATCHED = Gauge("tutti_jobs_watched", "Jobs that somebody watches at this replica now.")
 TAKE_OVERS = Counter("tutti_job_take_overs", "Jobs taken over from another replica.")
 STALE_UPDATES = Counter("tutti_stale_updates", "Updates refused because their attempt or lease no longer counts.")
+FORGOTTEN = Counter("tutti_jobs_forgotten", "Jobs taken out of their owner's index after their retention.")
 FENCED_COMMITS = Counter("tutti_fenced_commits", "Commits refused because another replica drives the job.")
 COMMIT_SECONDS = Histogram(
     "tutti_commit_seconds",

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 TAIL_EVENTS = 1_000
 #: Events per read from Redis.
 PAGE = 500
+#: Channels that are subscribed to in one command after a break.
+SUBSCRIBE_BATCH = 500
 #: A job that this replica drives is quiet for so long, in seconds, before it is also listened for at other replicas.
 QUIET_SECONDS = 0.1
 
@@ -76,7 +78,9 @@ class WatchHub:
         self._store = store
         self._replica = replica
         self._tails: dict[str, Tail] = {}
-        self._pubsub = store.blocking.pubsub()
+        #: The channel that is open; a new one after each break, of a cluster perhaps to another node.
+        self._pubsub: redis_client.Connection = None
+        self._pauses = backoff.delays(0.05, 1.0)
         self._stopping = False
 
     @property
@@ -146,14 +150,13 @@ class WatchHub:
 
     async def run(self) -> None:
         """Listen to pokes until cancelled. After a break nothing is assumed: every watched job is looked at again."""
-        pauses = backoff.delays(0.05, 1.0)
         while True:
             try:
                 with redis_client.translated():
                     await self._listen()
             except errors.Unavailable as error:
                 log.warning("lost the event channel", extra={"error": error.message})
-                await asyncio.sleep(next(pauses))
+                await asyncio.sleep(next(self._pauses))
                 for job_id in list(self._tails):
                     self.poke(job_id)
 
@@ -163,16 +166,23 @@ class WatchHub:
         for tail in self._tails.values():
             tail.wake()
 
-    async def close(self) -> None:
-        await self._pubsub.aclose()
-
     async def _listen(self) -> None:
-        # A channel that nothing is published on keeps the connection subscribed while nobody watches.
-        await self._pubsub.subscribe("tutti:watching")
+        async with self._store.blocking.pubsub() as pubsub:
+            # A channel that nothing is published on keeps the connection subscribed while nobody watches.
+            await pubsub.subscribe("tutti:watching")
+            self._pubsub, self._pauses = pubsub, backoff.delays(0.05, 1.0)
+            try:
+                # Nothing is awaited in between: who begins to wait from here on subscribes by itself.
+                channels = [self._channel(job_id) for job_id, tail in self._tails.items() if tail.subscribed]
+                for first in range(0, len(channels), SUBSCRIBE_BATCH):
+                    await pubsub.subscribe(*channels[first : first + SUBSCRIBE_BATCH])
+                await self._hear_all(pubsub)
+            finally:
+                self._pubsub = None
+
+    async def _hear_all(self, pubsub: redis_client.Connection) -> None:
         while True:
-            message = await self._pubsub.get_message(timeout=None)
-            if message is None:
-                continue
+            message = await redis_client.heard(pubsub)
             channel = message["channel"].decode()
             if message["type"] == "subscribe":
                 # What another replica recorded before the subscription took effect was announced to nobody here.
@@ -188,7 +198,7 @@ class WatchHub:
 
     @contextlib.asynccontextmanager
     async def _tail(self, job_id: str) -> AsyncIterator[Tail]:
-        channel = keys.events(ids.partition_of(job_id, self._store.partitions), job_id)
+        channel = self._channel(job_id)
         tail = self._tails.get(job_id)
         if tail is None:
             tail = self._tails[job_id] = Tail()
@@ -199,7 +209,7 @@ class WatchHub:
             tail.watchers -= 1
             if tail.watchers == 0:
                 self._tails.pop(job_id, None)
-                if tail.subscribed:
+                if tail.subscribed and self._pubsub is not None:
                     with contextlib.suppress(errors.Unavailable), redis_client.translated():
                         await self._pubsub.unsubscribe(channel)
 
@@ -220,12 +230,18 @@ class WatchHub:
         if tail.subscribed:
             return
         tail.subscribed = True
+        if self._pubsub is None:
+            # The next channel begins with everyone who waits.
+            return
         try:
             with redis_client.translated():
-                await self._pubsub.subscribe(keys.events(ids.partition_of(job_id, self._store.partitions), job_id))
+                await self._pubsub.subscribe(self._channel(job_id))
         except BaseException:
             tail.subscribed = False
             raise
+
+    def _channel(self, job_id: str) -> str:
+        return keys.events(ids.partition_of(job_id, self._store.partitions), job_id)
 
 
 def _job_of(channel: str) -> str:

@@ -25,6 +25,9 @@ TERM = "tutti:scheduler:term"
 PAUSED = "tutti:scheduler:paused"
 KINDS = "tutti:kinds"
 
+#: Away or full: in either case it is a matter of time.
+_REDIS_REFUSES = (errors.Unavailable, errors.QuotaExceeded)
+
 
 class Election:
     def __init__(self, url: str, *, name: str, lease_seconds: float) -> None:
@@ -44,7 +47,7 @@ class Election:
                         # another leads. Asked in this order, whoever is elected later gets a later term.
                         if await self._refreshed():
                             return term
-            except errors.Unavailable as error:
+            except _REDIS_REFUSES as error:
                 log.warning("cannot stand for election", extra={"error": error.message})
             await asyncio.sleep(self._lease_ms / 3000)
 
@@ -56,7 +59,7 @@ class Election:
                 with redis_client.translated():
                     if not (await self._refreshed() or await self._taken_back(term)):
                         return
-            except errors.Unavailable as error:
+            except _REDIS_REFUSES as error:
                 log.warning("cannot refresh the leader's lease", extra={"error": error.message})
 
     async def _refreshed(self) -> bool:
@@ -78,8 +81,13 @@ class Election:
 
     async def publish_kinds(self, kinds: Iterable[scheduler_pb2.KindInfo]) -> None:
         """Make known what the mesh can run. Never taken back: jobs may wait for a worker that is away."""
+        offered = {kind.kind: kind.SerializeToString() for kind in kinds}
         with redis_client.translated():
-            await self._redis.hset(KINDS, mapping={kind.kind: kind.SerializeToString() for kind in kinds})
+            # A full Redis takes no writes; workers that come back must be let in all the same.
+            known = await self._redis.hmget(KINDS, list(offered))
+            fresh = {kind: info for (kind, info), old in zip(offered.items(), known, strict=True) if info != old}
+            if fresh:
+                await self._redis.hset(KINDS, mapping=fresh)
 
     async def paused(self) -> set[str]:
         """The kinds whose queues are held; asked until Redis answers."""

@@ -49,8 +49,8 @@ async def address(scheduler: ScriptedScheduler) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def replica(redis_url: str, address: str) -> AsyncIterator[Replica]:
-    async with running_replica(redis_url, address) as running:
+async def replica(any_redis_url: str, address: str) -> AsyncIterator[Replica]:
+    async with running_replica(any_redis_url, address) as running:
         yield running
 
 
@@ -212,9 +212,9 @@ class TestCancel:
         await replica.until(job_id, CANCELLED)
 
     async def test_a_wish_recorded_while_a_claim_is_on_its_way_is_not_lost(
-        self, redis_url: str, address: str, scheduler: ScriptedScheduler
+        self, any_redis_url: str, address: str, scheduler: ScriptedScheduler
     ) -> None:
-        async with running_replica(redis_url, address, max_driven=0) as replica:
+        async with running_replica(any_redis_url, address, max_driven=0) as replica:
             new = new_job(graph={"main": (), "later": ("main",)})
             (claim,) = await accept(replica.store, new, replica="r1", room=1)
             read = await replica.job(new.record.job_id)
@@ -227,11 +227,11 @@ class TestCancel:
             await scheduler.stop_of()
 
     async def test_a_wish_recorded_at_another_replica_is_heard(
-        self, redis_url: str, address: str, replica: Replica, scheduler: ScriptedScheduler
+        self, any_redis_url: str, address: str, replica: Replica, scheduler: ScriptedScheduler
     ) -> None:
         job_id = await replica.submit(music_spec())
         await scheduler.order("compose")
-        async with running_replica(redis_url, address, name="r2") as other:
+        async with running_replica(any_redis_url, address, name="r2") as other:
             driver = await other.store.cancel(job_id)
             await other.store.send_wish(driver, job_id)
 
@@ -266,12 +266,12 @@ class TestTakeOver:
         assert former.orders == []
 
     async def test_the_jobs_of_a_dead_replica_are_driven_on(
-        self, redis_url: str, address: str, scheduler: ScriptedScheduler
+        self, any_redis_url: str, address: str, scheduler: ScriptedScheduler
     ) -> None:
-        async with running_replica(redis_url, address, name="r1") as first:
+        async with running_replica(any_redis_url, address, name="r1") as first:
             job_id = await running_job(first, scheduler)
             await first.die()
-            async with running_replica(redis_url, address, name="r2") as second:
+            async with running_replica(any_redis_url, address, name="r2") as second:
                 await scheduler.order(recovered=True)
                 scheduler.say(stored(job_id=job_id), succeeded(job_id=job_id, result={"by": "r2"}))
                 read = await second.until(job_id, SUCCEEDED)
@@ -280,9 +280,9 @@ class TestTakeOver:
                 await _no_consumer(second, "r1")
 
     async def test_a_driver_that_was_taken_over_writes_nothing_more(
-        self, redis_url: str, address: str, scheduler: ScriptedScheduler
+        self, any_redis_url: str, address: str, scheduler: ScriptedScheduler
     ) -> None:
-        async with running_replica(redis_url, address, name="r1") as first:
+        async with running_replica(any_redis_url, address, name="r1") as first:
             job_id = await running_job(first, scheduler)
             entry = (await first.job(job_id)).entry
             await first.store.claim(0, 2, {entry: job_id}, "r2")
@@ -320,16 +320,16 @@ class TestIntake:
             assert caught.value.field == field
 
     async def test_a_replica_without_room_leaves_jobs_to_others(
-        self, redis_url: str, address: str, scheduler: ScriptedScheduler
+        self, any_redis_url: str, address: str, scheduler: ScriptedScheduler
     ) -> None:
-        async with running_replica(redis_url, address, name="r1", max_driven=3) as small:
+        async with running_replica(any_redis_url, address, name="r1", max_driven=3) as small:
             for _ in range(10):
                 await small.submit(task_spec())
             # A read of the streams may have been on its way with the room that there was before.
             assert len(small.driver) <= 6
             assert small.claims.room() == 0
 
-            async with running_replica(redis_url, address, name="r2") as large:
+            async with running_replica(any_redis_url, address, name="r2") as large:
                 await eventually(lambda: len(small.driver) + len(large.driver) == 10, what="all are driven")
 
 
@@ -362,3 +362,21 @@ async def _no_consumer(replica: Replica, name: str) -> None:
         return name not in await replica.store.consumers(0, 2)
 
     await eventually_true(gone, what=f"{name} is forgotten")
+
+
+class TestRoom:
+    async def test_a_read_that_waits_brings_no_more_than_there_is_room_for_when_it_ends(
+        self, any_redis_url: str, address: str, scheduler: ScriptedScheduler
+    ) -> None:
+        async with running_replica(any_redis_url, address, max_driven=20) as replica:
+            await eventually(lambda: replica.claims.room() == 17, what="a read waits")
+            for n in range(15):
+                await replica.submit(task_spec(input={"n": n}))
+            # Another replica accepts what it has no room for itself.
+            await accept(replica.store, *(new_job(0) for _ in range(30)))
+
+            await eventually(lambda: len(replica.driver) >= 18, what="it drives as many as it may")
+            waiting = new_job(0)
+            await accept(replica.store, waiting)
+            assert await replica.store.redis.xlen(keys.stream(0, task_pb2.PRIORITY_NORMAL)) == 46
+            assert len(replica.driver) <= 20

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -72,3 +74,19 @@ async def test_redis_runs_with_the_settings_that_it_was_given(running: Running) 
     assert await running.config("bind") == ports.LOOPBACK
     assert await running.config("unixsocket") == ""
     assert Path(await running.config("dir")) == running.directory
+
+
+async def test_a_redis_with_a_password_on_a_socket_in_the_file_system_will_do(tmp_path: Path) -> None:
+    # Short: such a path may have a hundred characters.
+    with tempfile.TemporaryDirectory() as directory:
+        path = f"{directory}/s"
+        options = ("--port", "0", "--unixsocket", path, "--dir", directory, "--save", "", "--requirepass", "secret")
+        binary = embedded_redis.find_redis().binary
+        process = await asyncio.create_subprocess_exec(binary, *options, stdout=subprocess.DEVNULL)
+        try:
+            async with asyncio.timeout(20):
+                await probes.until(partial(probes.redis_pong, f"unix://:secret@{path}"))
+            assert not await probes.redis_pong(f"unix://:wrong@{path}")
+        finally:
+            process.kill()
+            await process.wait()

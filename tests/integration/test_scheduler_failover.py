@@ -26,8 +26,8 @@ def stage() -> Stage:
 
 
 @pytest.fixture
-async def scheduler(redis_url: str) -> AsyncIterator[RunningScheduler]:
-    async with running_scheduler(redis_url) as running:
+async def scheduler(any_redis_url: str) -> AsyncIterator[RunningScheduler]:
+    async with running_scheduler(any_redis_url) as running:
         await eventually(lambda: running.leads, what="it is elected")
         yield running
 
@@ -107,10 +107,10 @@ class TestWorkerDies:
         assert retried == []
 
     async def test_a_worker_that_comes_back_from_silence_stops_what_was_given_to_others(
-        self, redis_url: str, stage: Stage, tmp_path: Path
+        self, any_redis_url: str, stage: Stage, tmp_path: Path
     ) -> None:
         async with (
-            running_scheduler(redis_url, heartbeat_ttl_seconds=0.6) as scheduler,
+            running_scheduler(any_redis_url, heartbeat_ttl_seconds=0.6) as scheduler,
             calling([scheduler]) as caller,
             running_worker([scheduler], tmp_path, stage.handlers(), slots=2) as worker,
         ):
@@ -128,10 +128,10 @@ class TestWorkerDies:
             await all_slots_are_free(caller, stage, 1)
 
     async def test_a_worker_that_comes_back_from_silence_stops_what_nobody_wants_any_more(
-        self, redis_url: str, stage: Stage, tmp_path: Path
+        self, any_redis_url: str, stage: Stage, tmp_path: Path
     ) -> None:
         async with (
-            running_scheduler(redis_url, heartbeat_ttl_seconds=0.6) as scheduler,
+            running_scheduler(any_redis_url, heartbeat_ttl_seconds=0.6) as scheduler,
             calling([scheduler]) as caller,
             running_worker([scheduler], tmp_path, stage.handlers(), slots=2) as worker,
         ):
@@ -148,10 +148,10 @@ class TestWorkerDies:
 
 class TestLeaderDies:
     async def test_the_next_leader_attaches_to_what_runs(
-        self, redis_url: str, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
+        self, any_redis_url: str, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
     ) -> None:
         async with (
-            running_scheduler(redis_url, name="s2", settle_seconds=2.0) as standby,
+            running_scheduler(any_redis_url, name="s2", settle_seconds=2.0) as standby,
             calling([scheduler, standby]) as caller,
             running_worker([scheduler, standby], tmp_path, stage.handlers(), slots=2),
         ):
@@ -168,10 +168,10 @@ class TestLeaderDies:
             await caller.hears(HOLD, "succeeded")
 
     async def test_what_ended_while_nobody_led_is_heard_and_not_run_again(
-        self, redis_url: str, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
+        self, any_redis_url: str, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
     ) -> None:
         async with (
-            running_scheduler(redis_url, name="s2", settle_seconds=2.0) as standby,
+            running_scheduler(any_redis_url, name="s2", settle_seconds=2.0) as standby,
             calling([scheduler, standby]) as caller,
             running_worker([scheduler, standby], tmp_path, stage.handlers(), slots=2) as worker,
         ):
@@ -186,11 +186,11 @@ class TestLeaderDies:
         assert stage.begun == ["job-0/main.1"]
 
     async def test_a_worker_that_registers_late_keeps_its_attempt_and_its_slots(
-        self, redis_url: str, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
+        self, any_redis_url: str, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
     ) -> None:
         """Later than the settling window: by then the recovered order waits in the queue for a worker."""
         async with (
-            running_scheduler(redis_url, name="s2", settle_seconds=0.0) as standby,
+            running_scheduler(any_redis_url, name="s2", settle_seconds=0.0) as standby,
             calling([scheduler, standby]) as caller,
             running_worker([scheduler, standby], tmp_path, stage.handlers(), slots=2) as worker,
         ):
@@ -208,11 +208,11 @@ class TestLeaderDies:
             await all_slots_are_free(caller, stage, 1)
 
     async def test_an_order_that_reaches_a_new_leader_twice_runs_once(
-        self, redis_url: str, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
+        self, any_redis_url: str, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
     ) -> None:
         """An orchestrator repeats what is outstanding, and behind it may follow what gathered before it knew."""
         async with (
-            running_scheduler(redis_url, name="s2", settle_seconds=0.5) as standby,
+            running_scheduler(any_redis_url, name="s2", settle_seconds=0.5) as standby,
             calling([scheduler, standby]) as caller,
             running_worker([scheduler, standby], tmp_path, stage.handlers(), slots=3),
         ):
@@ -229,10 +229,10 @@ class TestLeaderDies:
         assert stage.begun.count("job-0/main.1") == 1
 
     async def test_a_recovered_order_that_nobody_runs_is_placed_after_the_settling_window(
-        self, redis_url: str, stage: Stage, tmp_path: Path
+        self, any_redis_url: str, stage: Stage, tmp_path: Path
     ) -> None:
         async with (
-            running_scheduler(redis_url, settle_seconds=0.3) as scheduler,
+            running_scheduler(any_redis_url, settle_seconds=0.3) as scheduler,
             calling([scheduler]) as caller,
             running_worker([scheduler], tmp_path, stage.handlers()),
         ):

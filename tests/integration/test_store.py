@@ -199,9 +199,22 @@ class TestClaim:
     async def test_a_replica_finds_again_what_it_was_given(self, store: JobStore, partition: int) -> None:
         record, entry = await driven_job(store, partition)
 
-        (pending,) = await store.own_pending(partition, "r1")
+        ((pending,),) = [page async for page in store.own_pending(partition, "r1")]
 
         assert (pending.entry, pending.job_id, pending.stream) == (entry, record.job_id, 2)
+
+    async def test_a_replica_finds_again_more_than_a_page_of_entries_and_of_what_was_deleted_nothing(
+        self, store: JobStore, partition: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.orchestrator.store.jobs.PENDING_PAGE", 3)
+        jobs = [new_job(partition, priority=task_pb2.Priority.ValueType(1 + n % 3)) for n in range(20)]
+        claims = await accept(store, *jobs, replica="r1", room=20)
+        for claim in claims[:8]:
+            await store.redis.xdel(keys.streams(partition)[claim.stream - 1], claim.entry)
+
+        pages = [page async for page in store.own_pending(partition, "r1")]
+
+        assert sorted(claim.job_id for page in pages for claim in page) == sorted(c.job_id for c in claims[8:])
 
     async def test_a_consumer_that_holds_nothing_is_forgotten(self, store: JobStore, partition: int) -> None:
         record, entry = await driven_job(store, partition)

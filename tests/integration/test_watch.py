@@ -9,12 +9,13 @@ import pytest
 
 from services.orchestrator import job, watch
 from services.orchestrator.job_record import JobRecord
+from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.watch import WatchHub
 from tests.builders import NOW_MS, logged, started, succeeded
 from tests.fixtures.stores import accept, commit_of, new_job, open_store
 from tests.fixtures.waiting import eventually, eventually_true
-from tutti import errors, structs
+from tutti import errors, redis_client, structs
 from tutti.v1 import job_pb2, task_pb2
 
 #: redis-py drops a connection that the server has cut without waiting for it to be closed.
@@ -34,6 +35,11 @@ class Side:
         """Everything until the stream ends by itself."""
         async with asyncio.timeout(20):
             return [event async for events in self.hub.watch(job_id, after) for event in events]
+
+
+async def cut_channels(side: Side) -> None:
+    for server in await redis_client.servers(side.store.redis):
+        await server.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
 
 @dataclass(kw_only=True)
@@ -78,18 +84,17 @@ async def running_side(url: str, replica: str = "") -> AsyncIterator[Side]:
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
-            await hub.close()
 
 
 @pytest.fixture
-async def side(redis_url: str) -> AsyncIterator[Side]:
-    async with running_side(redis_url) as running:
+async def side(any_redis_url: str) -> AsyncIterator[Side]:
+    async with running_side(any_redis_url) as running:
         yield running
 
 
 @pytest.fixture
-async def other(redis_url: str) -> AsyncIterator[Side]:
-    async with running_side(redis_url) as running:
+async def other(any_redis_url: str) -> AsyncIterator[Side]:
+    async with running_side(any_redis_url) as running:
         yield running
 
 
@@ -216,7 +221,7 @@ async def test_a_watcher_is_served_after_its_channel_was_cut(side: Side, other: 
     async with watching(side, writer.job_id) as watchers:
         for _ in range(3):
             await writer.chat(5)
-            await side.store.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await cut_channels(side)
             await writer.chat(5)
         await writer.end()
 
@@ -227,8 +232,27 @@ async def test_a_watcher_is_served_after_its_channel_was_cut(side: Side, other: 
 
 
 @cut_connections
+async def test_who_waits_is_subscribed_again_after_the_channel_was_cut(side: Side, other: Side) -> None:
+    writer = await writer_at(other)
+    channel = keys.events(0, writer.job_id)
+
+    async def subscribed() -> bool:
+        servers = await redis_client.servers(side.store.redis)
+        return any([(await server.pubsub_numsub(channel))[0][1] for server in servers])
+
+    async with watching(side, writer.job_id) as watchers:
+        await eventually_true(subscribed, what="the watcher waits")
+        await cut_channels(side)
+        await eventually_true(subscribed, what="it is heard again")
+        await writer.chat(3)
+        await writer.end()
+
+        assert_complete((await all_of(watchers))[0])
+
+
+@cut_connections
 async def test_a_job_that_is_first_watched_after_the_channel_was_cut_is_followed(side: Side, other: Side) -> None:
-    await side.store.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await cut_channels(side)
     writer = await writer_at(other)
 
     async with watching(side, writer.job_id) as watchers:
@@ -344,9 +368,9 @@ async def test_a_watcher_at_the_driving_replica_opens_a_channel_only_for_a_job_t
 
 
 async def test_a_watcher_at_the_driving_replica_hears_of_what_its_successor_records(
-    redis_url: str, other: Side
+    any_redis_url: str, other: Side
 ) -> None:
-    async with running_side(redis_url, "r1") as driving:
+    async with running_side(any_redis_url, "r1") as driving:
         writer = await writer_at(driving)
         async with watching(driving, writer.job_id) as (watcher,):
             # Taken over: this replica is not told of what is recorded from here on.

@@ -153,6 +153,17 @@ def test_redis_keeps_an_append_only_file_and_refuses_rather_than_forgets(tmp_pat
     assert options["--appendonly"] == "yes"
     assert options["--save"] == ""
     assert options["--maxmemory-policy"] == "noeviction"
+    assert options["--stream-node-max-bytes"] == "512"
+
+
+def test_a_redis_that_is_there_already_is_named_to_the_services_and_has_no_pid(tmp_path: Path) -> None:
+    options = MeshOptions(data_dir=tmp_path, triton=False, redis_url="redis+cluster://ada:secret@a:1,b:2")
+    plan = layout.choose(options)
+    assert environment(plan, options, {}).scheduler(plan.schedulers[0])["REDIS_URL"] == options.redis_url
+    written = plan.endpoints(7, dict.fromkeys(["gateway", "orchestrator-1", "scheduler-1", "worker-1"], 42))
+    assert (written.redis.url, written.redis.pid) == (options.redis_url, 0)
+    endpoints.write(tmp_path, written)
+    assert (tmp_path / "endpoints.json").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from tutti import redis_urls
 from tutti.cli.output import say
 from tutti.embedded import Mesh, MeshOptions
 from tutti.embedded.endpoints import Endpoints
@@ -33,6 +34,14 @@ def up(
         typer.Option("--worker-concurrency", min=1, help="Tasks that a worker runs at a time.", show_default=False),
     ] = None,
     test_handlers: Annotated[bool, typer.Option("--test-handlers", help="Also serve the test.* kinds.")] = False,
+    redis_url: Annotated[
+        str,
+        typer.Option(
+            "--redis-url",
+            help="Use this Redis, such as redis+cluster://host:port,host:port, and start none.",
+            show_default=False,
+        ),
+    ] = "",
     no_triton: Annotated[bool, typer.Option("--no-triton", help="No models: to work on the mesh itself.")] = False,
 ) -> None:
     """Start a whole mesh on this machine: Redis, Triton, and all services. Ctrl-C stops it."""
@@ -45,6 +54,7 @@ def up(
         worker_concurrency=worker_concurrency,
         test_handlers=test_handlers,
         triton=not no_triton,
+        redis_url=redis_url,
     )
     asyncio.run(_up(options))
 
@@ -106,7 +116,7 @@ def _say_ready(endpoints: Endpoints, seconds: float) -> None:
     say(f"  orchestrators  {' '.join(endpoints.orchestrator_addresses)}")
     say(f"  schedulers     {' '.join(endpoints.scheduler_addresses)}")
     say(f"  workers        {' '.join(worker.address for worker in endpoints.workers)}")
-    say(f"  redis          {endpoints.redis.url}")
+    say(f"  redis          {redis_urls.shown(endpoints.redis.url)}")
     if endpoints.triton:
         say(f"  triton         {endpoints.triton.grpc}")
     say('Try: tutti submit "a chill lo-fi beat, 90 bpm, piano" --duration 12 --watch')

@@ -1,6 +1,7 @@
 """`endpoints.json`: where the parts of a running mesh are, for people, tools and tests.
 
-`grpc` and `address` are host:port, `http`, `metrics` and `url` are URLs, `pid` is 0 while a part is being restarted.
+`grpc` and `address` are host:port, `http`, `metrics` and `url` are URLs, `pid` is 0 while a part is being restarted,
+and that of a Redis that is not a part of the mesh.
 """
 
 import contextlib
@@ -63,6 +64,8 @@ _adapter = TypeAdapter(Endpoints)
 def write(data_dir: Path, endpoints: Endpoints) -> None:
     """Whoever reads meanwhile sees the old file or the new one, never half of one."""
     draft = data_dir / f".{FILE_NAME}.{os.getpid()}"
+    # The address of a Redis may hold its password.
+    draft.touch(mode=0o600)
     draft.write_text(json.dumps(asdict(endpoints), indent=2) + "\n")
     draft.replace(data_dir / FILE_NAME)
 

@@ -63,6 +63,8 @@ class Layout:
     data_dir: Path
     gateway_port: int
     redis_port: int
+    #: Of a Redis that is not the mesh's own.
+    external_redis: str
     triton: Triton | None
     orchestrators: tuple[Service, ...]
     schedulers: tuple[Service, ...]
@@ -74,7 +76,7 @@ class Layout:
 
     @property
     def redis_url(self) -> str:
-        return f"redis://{LOOPBACK}:{self.redis_port}/0"
+        return self.external_redis or f"redis://{LOOPBACK}:{self.redis_port}/0"
 
     def directory(self, name: str) -> Path:
         """Made when it is not there; absolute, because children may run elsewhere."""
@@ -89,7 +91,7 @@ class Layout:
         return Endpoints(
             pid=supervisor,
             gateway=HttpPart(url=self.gateway_url, pid=pids[GATEWAY]),
-            redis=HttpPart(url=self.redis_url, pid=pids[REDIS]),
+            redis=HttpPart(url=self.redis_url, pid=0 if self.external_redis else pids[REDIS]),
             triton=self.triton.part(pids[TRITON]) if self.triton else None,
             orchestrators=tuple(service.replica(pids[service.name]) for service in self.orchestrators),
             schedulers=tuple(service.replica(pids[service.name]) for service in self.schedulers),
@@ -104,6 +106,7 @@ def choose(options: MeshOptions) -> Layout:
     return Layout(
         data_dir=options.data_dir,
         redis_port=next(free),
+        external_redis=options.redis_url,
         gateway_port=options.gateway_port or next(free),
         triton=Triton(http_port=next(free), grpc_port=next(free), metrics_port=next(free)) if options.triton else None,
         orchestrators=_services("orchestrator", options.orchestrators, free),

@@ -4,9 +4,11 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
+from tutti import redis_urls
 from tutti.embedded import endpoints, layout, ports, probes, programs
 from tutti.embedded.children import Child, PortTaken, Program
 from tutti.embedded.lock import DirectoryLock
@@ -32,6 +34,8 @@ class Mesh:
         #: In the order of the start; each stage is stopped before the one that stands before it.
         self._stages: list[list[Child]] = []
         self._ready = False
+        #: What is not the mesh's own and does not answer yet.
+        self._awaited = ""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -110,9 +114,10 @@ class Mesh:
     async def _start_stages(self, parts: programs.Programs, plan: layout.Layout) -> None:
         # Redis is there in a moment, and services that find it at once need no retries. Triton takes longer than all
         # of them and nobody waits for it, so it goes first and is looked at last.
-        redis = self._add([parts.redis()])
+        redis = self._add([] if plan.external_redis else [parts.redis()])
         self._add([parts.triton(plan.triton)] if plan.triton else [])
         await asyncio.gather(*map(self._healthy, redis))
+        await self._external_redis(plan)
         self._add(parts.schedulers())
         self._add(parts.workers())
         self._add(parts.orchestrators())
@@ -120,6 +125,15 @@ class Mesh:
         waiting = [child for stage in self._stages[1:] for child in stage]
         await asyncio.gather(*map(self._healthy, waiting))
         await probes.until(lambda: programs.has_leader(plan))
+
+    async def _external_redis(self, plan: layout.Layout) -> None:
+        if not plan.external_redis:
+            return
+        shown = redis_urls.shown(plan.redis_url)
+        self._announce(f"uses {shown}")
+        self._awaited = shown
+        await probes.until(partial(probes.redis_pong, plan.redis_url))
+        self._awaited = ""
 
     def _add(self, stage: Sequence[Program]) -> list[Child]:
         assert self._group is not None  # noqa: S101  made before the first stage
@@ -138,7 +152,8 @@ class Mesh:
             endpoints.write(self._options.data_dir, self.endpoints)
 
     def _not_ready(self) -> DeadlineExceeded:
-        missing = [child.name for stage in self._stages for child in stage if not child.healthy.is_set()]
+        missing = [self._awaited] if self._awaited else []
+        missing += [child.name for stage in self._stages for child in stage if not child.healthy.is_set()]
         what, seconds = ", ".join(missing) or "no scheduler leads", self._options.start_timeout_seconds
         return DeadlineExceeded(
             f"not ready within {seconds:g} s: {what}; the logs in {self._options.data_dir / 'logs'} say why",
@@ -158,6 +173,7 @@ class Mesh:
 
 
 def _check(options: MeshOptions) -> None:
+    redis_urls.parse(options.redis_url)
     for name in ("orchestrators", "schedulers", "workers"):
         if getattr(options, name) < 1:
             raise InvalidInput(f"a mesh needs at least one of its {name}", field=name)

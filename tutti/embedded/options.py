@@ -22,6 +22,8 @@ class MeshOptions:
     #: Workers also serve the `test.*` kinds.
     test_handlers: bool = False
     triton: bool = True
+    #: A Redis, Sentinels or cluster that are there already and outlive the mesh; empty starts one of its own.
+    redis_url: str = ""
     start_timeout_seconds: float = 60.0
     #: How long work in hand may take to finish once the mesh is told to stop.
     grace_seconds: float = 3.0

@@ -6,13 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import grpc
 import httpx
-import redis.asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-from tutti import rpc
+from tutti import errors, redis_client, rpc
 
 PAUSE_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
@@ -44,9 +40,11 @@ async def http_ok(url: str) -> bool:
 
 async def redis_pong(url: str) -> bool:
     """False also while Redis is loading its file."""
-    async with redis.asyncio.from_url(
-        url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0)
-    ) as client:
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            return bool(await client.ping())
+    client = redis_client.connect(url)
+    try:
+        with contextlib.suppress(errors.Unavailable), redis_client.translated():
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return bool(await client.ping())
+    finally:
+        await client.aclose()
     return False

@@ -1,6 +1,7 @@
 """The adapter between jobs and Redis: one method per thing that the orchestrator does to its store."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from tutti.v1 import job_pb2, scheduler_pb2, task_pb2
 SCRIPTS = Path(__file__).parent / "scripts"
 #: Checkpoints that callers may add to one job.
 MOST_CHECKPOINTS = 1_000
+#: Entries of a stream that a replica is reminded of at a time.
+PENDING_PAGE = 1_000
 #: The scripts know streams by their place in `keys.streams`.
 _STREAM_NUMBERS = {priority: number for number, priority in enumerate(keys.STREAMS, start=1)}
 
@@ -202,21 +205,31 @@ class JobStore:
             for commit, answer in zip(commits, answers, strict=True)
         ]
 
-    async def read_streams(self, partition: int, replica: str, room: int, block_ms: int) -> list[Claimed]:
-        """Wait for entries that nobody has been given yet. Their jobs are not this replica's until it claims them."""
+    async def read_streams(self, partition: int, replica: str, each: int, block_ms: int | None = None) -> list[Claimed]:
+        """Up to so many entries of each stream that nobody has been given yet, waited for if asked to. Their jobs are
+        not this replica's until it claims them."""
         streams = keys.streams(partition)
+        # A server that hangs, or whose machine is gone, never says that the wait is over.
+        seconds = (block_ms or 0) / 1000 + redis_client.ANSWER_SECONDS
         with redis_client.translated():
-            answer = await self._blocking.xreadgroup(
-                keys.GROUP, replica, dict.fromkeys(streams, ">"), count=room, block=block_ms
-            )
+            async with asyncio.timeout(seconds):
+                answer = await self._blocking.xreadgroup(
+                    keys.GROUP, replica, dict.fromkeys(streams, ">"), count=each, block=block_ms
+                )
         return _entries(answer, streams)
 
-    async def own_pending(self, partition: int, replica: str) -> list[Claimed]:
-        """Entries that were given to this replica before: the answer may have been lost on the way."""
+    async def own_pending(self, partition: int, replica: str) -> AsyncIterator[list[Claimed]]:
+        """Pages of entries that were given to this replica before: the answer may have been lost on the way."""
         streams = keys.streams(partition)
-        with redis_client.translated():
-            answer = await self._redis.xreadgroup(keys.GROUP, replica, dict.fromkeys(streams, "0"), count=10_000)
-        return _entries(answer, streams)
+        after: dict[str, str | bytes] = dict.fromkeys(streams, "0")
+        while True:
+            with redis_client.translated():
+                answer = await self._redis.xreadgroup(keys.GROUP, replica, after, count=PENDING_PAGE)
+            found = {name.decode(): entries for name, entries in answer or () if entries}
+            if not found:
+                return
+            after |= {name: entries[-1][0] for name, entries in found.items()}
+            yield _entries(answer, streams)
 
     async def consumers(self, partition: int, stream: int) -> dict[str, int]:
         """Replicas that were ever given entries of a stream, with how many they still hold."""
@@ -353,7 +366,9 @@ class JobStore:
 
     async def refresh_lease(self, replica: str, address: str, seconds: float) -> None:
         with redis_client.translated():
-            await self._redis.set(keys.replica(replica), address, px=int(seconds * 1000))
+            # A full Redis still extends a lease, but grants none.
+            if not await self._redis.pexpire(keys.replica(replica), int(seconds * 1000)):
+                await self._redis.set(keys.replica(replica), address, px=int(seconds * 1000))
 
     async def drop_lease(self, replica: str) -> None:
         with redis_client.translated():

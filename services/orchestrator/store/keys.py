@@ -7,12 +7,14 @@ tutti:{p}:jobs:stream:<priority>          stream      ids of jobs to drive; cons
 tutti:{p}:job:<id>                        hash        the job, see `records`; expires a retention time after its end,
                                                       a failed one the retention of dead letters
 tutti:{p}:job:<id>:events                 stream      its event log; entry ids are the cursors; expires with it
-tutti:{p}:owner:<owner>                   sorted set  an owner's job ids, all of score 0: they sort by creation
+tutti:{p}:owner:<owner>                   sorted set  an owner's job ids, all of score 0: they sort by creation;
+                                                      those of expired jobs go by and by, see `upkeep`
 tutti:{p}:open                            hash        owner -> how many of its jobs are unfinished
 tutti:{p}:dead:<owner>                    sorted set  an owner's dead letters: job ids by the time of death, in ms
 tutti:{p}:request:<owner>:<request_id>    string      `<job id> <digest of the spec>`, for retried creates; expires
 tutti:partitions                          string      how many partitions there are, fixed at the first start
 tutti:orchestrator:<replica>              string      a replica's lease, its value the address; expires
+tutti:orchestrator-upkeep                 string      the replica whose turn it is to clean indexes; expires
 tutti:kinds                               hash        kind -> KindInfo, every kind that a worker ever registered
 
 channel
@@ -24,7 +26,10 @@ from tutti.v1 import task_pb2
 
 PARTITIONS = "tutti:partitions"
 KINDS = "tutti:kinds"
+UPKEEP = "tutti:orchestrator-upkeep"
 GROUP = "orchestrators"
+#: Every owner's index and list of dead letters in every partition.
+INDEXES = "tutti:{*}:[do]*:*"
 
 #: In the order in which they are read.
 STREAMS = {
@@ -32,6 +37,10 @@ STREAMS = {
     task_pb2.PRIORITY_NORMAL: "normal",
     task_pb2.PRIORITY_LOW: "low",
 }
+
+
+def partition_of(key: str) -> int:
+    return int(key[key.index("{") + 1 : key.index("}")])
 
 
 def stream(partition: int, priority: int) -> str:
