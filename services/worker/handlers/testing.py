@@ -2,6 +2,8 @@
 
 test.echo                       returns its input
 test.sleep  {seconds, steps}    sleeps, saying progress after each step
+test.ticks  {count, each,       says `count` lines, `each` at a time and `pause` seconds apart, after `delay` seconds
+             pause, delay}
 test.fail   {times}             fails its first `times` attempts, then succeeds
 test.effect {path, line}        appends a line to a file: the log of side effects
 test.crash                      kills its own process
@@ -29,9 +31,12 @@ async def sleep(context: Context, input: JsonObject) -> JsonObject:
 
 
 async def ticks(context: Context, input: JsonObject) -> JsonObject:
-    for _ in range(int(input.get("count", 10))):
+    await asyncio.sleep(float(input.get("delay", 0)))
+    each = int(input.get("each", 1))
+    for number in range(int(input.get("count", 10))):
         await context.log(repr(time.monotonic()))
-        await asyncio.sleep(float(input.get("pause", 0.01)))
+        if number % each == each - 1:
+            await asyncio.sleep(float(input.get("pause", 0.01)))
     return {}
 
 
@@ -73,7 +78,11 @@ def handlers() -> list[Handler]:
     return [
         Handler(kind="test.echo", run=echo),
         Handler(kind="test.sleep", run=sleep, input_schema=_schema(seconds=seconds, steps={**count, "minimum": 1})),
-        Handler(kind="test.ticks", run=ticks, input_schema=_schema(count=count, pause=seconds)),
+        Handler(
+            kind="test.ticks",
+            run=ticks,
+            input_schema=_schema(count=count, each={**count, "minimum": 1}, pause=seconds, delay=seconds),
+        ),
         Handler(kind="test.fail", run=fail, input_schema=_schema(times=count)),
         Handler(kind="test.effect", run=effect, input_schema=_schema(("path", "line"), path=text, line=text)),
         Handler(kind="test.crash", run=crash),
