@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlsplit
 
 from tutti.client import Client, task
@@ -41,12 +42,12 @@ class _Watcher(asyncio.Protocol):
         self._keep = keep
         self._request = request
         self._carried = b""
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(self._request)
+        # Not to be asked for its class: uvloop's is none of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if self._keep:
