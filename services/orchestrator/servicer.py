@@ -10,6 +10,7 @@ from services.orchestrator import ids
 from services.orchestrator.driver import Driver
 from services.orchestrator.intake import Intake
 from services.orchestrator.listing import list_jobs
+from services.orchestrator.responses import Responses
 from services.orchestrator.store import records
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.store.records import Stored
@@ -44,6 +45,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self._artifacts = artifacts
         self._replica = replica
         self._address_ttl = address_ttl
+        self._responses = Responses(self._sign)
 
     async def CreateJob(
         self, request: orchestrator_pb2.CreateJobRequest, context: Context
@@ -94,7 +96,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     ) -> AsyncIterator[orchestrator_pb2.WatchJobResponse]:
         after = ids.checked_cursor(request.after)
         async for events in self._hub.watch(request.job_id, after, owner=rpc.owner_of(context)):
-            yield orchestrator_pb2.WatchJobResponse(events=[await self._addressed(event) for event in events])
+            yield await self._responses.of(events)
 
     async def CancelJob(
         self, request: orchestrator_pb2.CancelJobRequest, context: Context
@@ -174,15 +176,6 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             await self._sign(task.artifacts)
         await self._sign(message.artifacts)
         return message
-
-    async def _addressed(self, event: job_pb2.Event) -> job_pb2.Event:
-        if not event.HasField("artifact"):
-            return event
-        # The hub's events are shared by all watchers and must not be changed.
-        signed = job_pb2.Event()
-        signed.CopyFrom(event)
-        await self._sign([signed.artifact])
-        return signed
 
     async def _sign(self, artifacts: Sequence[artifact_pb2.Artifact]) -> None:
         for artifact in artifacts:
