@@ -126,6 +126,7 @@ class Claims:
                     epoch=stored.epoch,
                     entry=stored.entry,
                     commits=stored.commits,
+                    recorded=stored.revision,
                     effects=resumed(stored.record),
                 )
 
