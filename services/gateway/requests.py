@@ -88,8 +88,8 @@ Submission = Annotated[
 SUBMISSION: TypeAdapter[MusicSubmission | TaskSubmission] = TypeAdapter(Submission)
 
 
-class JobsQuery(BaseModel):
-    """Which jobs to list."""
+class JobsFilter(BaseModel):
+    """Which jobs to watch."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, validate_by_alias=True
@@ -97,8 +97,6 @@ class JobsQuery(BaseModel):
 
     state: list[Annotated[str, Field(examples=["RUNNING"])]] = Field([], description="In one of these states.")
     label: list[str] = Field([], description="Carrying each of these labels, written `key:value`.")
-    page_size: int = Field(50, ge=1, le=200, description="Jobs on a page.")
-    page_token: str = Field("", description="`nextPageToken` of the page before.")
     created_after: AwareDatetime | None = Field(None, description="Created at this time (RFC 3339) or later.")
     created_before: AwareDatetime | None = Field(None, description="Created before this time (RFC 3339).")
 
@@ -110,6 +108,13 @@ class JobsQuery(BaseModel):
             if moment is not None:
                 getattr(wanted, target).FromDatetime(_storable(moment, target))
         return wanted
+
+
+class JobsQuery(JobsFilter):
+    """Which jobs to list."""
+
+    page_size: int = Field(50, ge=1, le=200, description="Jobs on a page.")
+    page_token: str = Field("", description="`nextPageToken` of the page before.")
 
 
 async def submission(request: Request) -> MusicSubmission | TaskSubmission:

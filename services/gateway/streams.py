@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 RETRY_MILLISECONDS = 1000
 
 #: Proxies that gather output would hold events back.
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class JobStream(StreamingResponse):
@@ -36,7 +36,7 @@ class JobStream(StreamingResponse):
     something to send."""
 
     def __init__(self, job: job_pb2.Job, feeds: Feeds, *, owner: str, after: str) -> None:
-        super().__init__((), media_type="text/event-stream", headers=_HEADERS)
+        super().__init__((), media_type="text/event-stream", headers=HEADERS)
         self._job = job
         self._feeds = feeds
         self._owner = owner
@@ -52,7 +52,7 @@ class JobStream(StreamingResponse):
 
     async def _pump(self, send: Send) -> None:
         hello = frame("hello", job_view(self._job))
-        await _write(send, b"retry: %d\n%b" % (RETRY_MILLISECONDS, hello))
+        await write(send, b"retry: %d\n%b" % (RETRY_MILLISECONDS, hello))
         try:
             async with self._feeds.joined(self._job, self._owner, self._after) as feed:
                 await self._follow(feed, send)
@@ -69,21 +69,21 @@ class JobStream(StreamingResponse):
             piece = await feed.next(cursor, position)
             if piece is not None:
                 # Returns only when the client has taken what came before: a slow one is not read ahead for.
-                await _write(send, piece.body)
+                await write(send, piece.body)
                 metrics.EVENTS_SENT.inc(piece.events)
                 cursor, position, beats = piece.cursor, piece.position, feed.beats
             elif feed.ended:
-                await _write(send, feed.farewell())
+                await write(send, feed.farewell())
                 return
             elif beats != feed.beats:
                 # A comment now and then, so that proxies do not take a quiet stream for a dead one.
                 beats = feed.beats
-                await _write(send, b": still here\n\n")
+                await write(send, b": still here\n\n")
             else:
                 await feed.wait(news)
 
 
-async def _write(send: Send, body: bytes) -> None:
+async def write(send: Send, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": True})
 
 

@@ -7,6 +7,7 @@ import uvloop
 
 from services.orchestrator.claims import Claims
 from services.orchestrator.config import OrchestratorSettings
+from services.orchestrator.dashboards import Dashboards
 from services.orchestrator.driver import Driver
 from services.orchestrator.handover import SchedulerLink
 from services.orchestrator.intake import Intake
@@ -36,7 +37,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
     server = rpc.Server(services=[ORCHESTRATOR])
     address = server.bind(f"{settings.bind_host}:{settings.port}")
     await process.wait_for(lambda: store.open(settings.partitions), what="Redis")
-    hub = WatchHub(store)
+    hub, dashboards = WatchHub(store), Dashboards(store)
 
     def link(driver: Driver) -> SchedulerLink:
         return SchedulerLink(
@@ -64,6 +65,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
             intake=intake,
             driver=driver,
             hub=hub,
+            dashboards=dashboards,
             artifacts=artifacts,
             replica=replica,
             address_ttl=timedelta(seconds=artifact_settings.url_ttl_seconds),
@@ -77,6 +79,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
             claims.stop()
             await server.serving(False)
             hub.stop()
+            dashboards.stop()
             await server.stop(settings.grace_seconds)
             await intake.close()
             await driver.close()
@@ -84,9 +87,11 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
 
         await claims.start()
         await server.serving(True)
-        await process.run({"claims": claims.run, "hub": hub.run, "scheduler-link": driver.link.run}, on_stop=shut_down)
+        services = {"claims": claims.run, "hub": hub.run, "dashboards": dashboards.run, "link": driver.link.run}
+        await process.run(services, on_stop=shut_down)
     await driver.link.close()
     await hub.close()
+    await dashboards.close()
     await store.close()
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import grpc
 
 from services.orchestrator import ids
+from services.orchestrator.dashboards import Dashboards
 from services.orchestrator.driver import Driver
 from services.orchestrator.intake import Intake
 from services.orchestrator.listing import list_jobs
-from services.orchestrator.responses import Responses
+from services.orchestrator.responses import Responses, signed
 from services.orchestrator.store import records
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.store.records import Stored
@@ -34,6 +35,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         intake: Intake,
         driver: Driver,
         hub: WatchHub,
+        dashboards: Dashboards,
         artifacts: ArtifactStore,
         replica: str,
         address_ttl: timedelta,
@@ -42,6 +44,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self._intake = intake
         self._driver = driver
         self._hub = hub
+        self._dashboards = dashboards
         self._artifacts = artifacts
         self._replica = replica
         self._address_ttl = address_ttl
@@ -134,9 +137,10 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     async def WatchJobs(
         self, request: orchestrator_pb2.WatchJobsRequest, context: Context
     ) -> AsyncIterator[orchestrator_pb2.WatchJobsResponse]:
-        for _ in ():  # makes this a generator, as the contract's streams are
-            yield orchestrator_pb2.WatchJobsResponse()
-        raise _not_built("WatchJobs", "watch single jobs with WatchJob")
+        async for events in self._dashboards.watch(rpc.owner_of(context), request.filter):
+            response = orchestrator_pb2.WatchJobsResponse(events=events)
+            await signed(response.events, self._sign)
+            yield response
 
     async def RetryJob(
         self, request: orchestrator_pb2.RetryJobRequest, context: Context

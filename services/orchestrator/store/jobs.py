@@ -274,7 +274,7 @@ class JobStore:
             (owner, state, last), rows = await pipeline.execute()
         if owner is None:
             raise ids.no_such_job(job_id)
-        events = [_event(job_id, cursor, fields) for cursor, fields in rows]
+        events = [event_of(job_id, cursor, fields) for cursor, fields in rows]
         return Look(owner=owner.decode(), state=int(state), last_event_id=last.decode(), events=events)
 
     async def cancel(self, job_id: str) -> str:
@@ -319,7 +319,7 @@ class JobStore:
         return [scheduler_pb2.KindInfo.FromString(value) for value in found.values()]
 
 
-def _event(job_id: str, cursor: bytes, fields: Mapping[bytes, bytes]) -> job_pb2.Event:
+def event_of(job_id: str, cursor: bytes, fields: Mapping[bytes, bytes]) -> job_pb2.Event:
     event = job_pb2.Event.FromString(fields[b"e"])
     event.event_id, event.sequence, event.job_id = cursor.decode(), int(fields[b"s"]), job_id
     return event

@@ -14,6 +14,8 @@ tutti:kinds                               hash        kind -> KindInfo, every ki
 
 channel
 tutti:{p}:job:<id>:events                 pub/sub     pokes watchers on other replicas; the stream is the truth
+tutti:{p}:owner:<owner>:events            pub/sub     job ids, each with the first cursor of what was just recorded: for
+                                                      dashboards on any replica
 tutti:orchestrator:<replica>:wishes       pub/sub     job ids whose driver should look at a wish recorded in the job
 """
 
@@ -58,6 +60,15 @@ def owner(partition: int, name: str) -> str:
 
 def owner_prefix(partition: int) -> str:
     return f"tutti:{{{partition}}}:owner:"
+
+
+def owner_events(partition: int, name: str) -> str:
+    # The scripts build it too, from what they are given.
+    return f"tutti:{{{partition}}}:owner:{name}:events"
+
+
+def owner_of_channel(channel: str) -> str:
+    return channel.partition("}:owner:")[2].removesuffix(":events")
 
 
 def request(partition: int, owner_name: str, request_id: str) -> str:

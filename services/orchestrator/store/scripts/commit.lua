@@ -9,16 +9,18 @@
 --
 -- The epoch refuses a driver that was taken over. The commit number makes a repetition harmless when the first answer
 -- was lost. Events are numbered here, not by the driver: AddCheckpoint on another replica may have written in between.
+-- What was recorded is told on the channel of each owner, once per call and not per job: nobody may be listening.
 -- A job that ends leaves the stream in the same script, so that no entry outlives its job and none is lost before.
 local retention = ARGV[1]
-local result, a, k = {}, 2, 4
+local base = string.match(KEYS[1], '^(.*):jobs:stream:')
+local result, told, a, k = {}, {}, 2, 4
 while a <= #ARGV do
   local epoch, number, stream, entry, count = unpack(ARGV, a, a + 4)
   count = tonumber(count)
   local events = tonumber(ARGV[a + 5 + count])
   local first = a + 6 + count
   local job, log = KEYS[k], KEYS[k + 1]
-  local stored = redis.call('HMGET', job, 'epoch', 'commits')
+  local stored = redis.call('HMGET', job, 'epoch', 'commits', 'owner')
   if stored[1] ~= epoch then
     result[#result + 1] = 'fenced'
   elseif tonumber(stored[2] or '0') >= tonumber(number) then
@@ -33,6 +35,9 @@ while a <= #ARGV do
       end
       redis.call('HSET', job, 'commits', number, 'last_event_id', answer[events + 1], unpack(ARGV, a + 5, a + 4 + count))
       redis.call('PUBLISH', log, answer[events + 1])
+      local news = told[stored[3]] or {}
+      news[#news + 1], news[#news + 2] = string.sub(job, #base + 6), answer[2]
+      told[stored[3]] = news
     else
       redis.call('HSET', job, 'commits', number, unpack(ARGV, a + 5, a + 4 + count))
     end
@@ -45,5 +50,8 @@ while a <= #ARGV do
     result[#result + 1] = answer
   end
   a, k = first + events, k + 2
+end
+for owner, news in pairs(told) do
+  redis.call('PUBLISH', base .. ':owner:' .. owner .. ':events', table.concat(news, ' '))
 end
 return result

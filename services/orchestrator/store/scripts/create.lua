@@ -11,9 +11,9 @@
 --
 -- One script, because a caller is given an id only when the record, its first event, the entry on the stream and the
 -- idempotency key are all there; and because claiming in the same breath saves a round trip through XREADGROUP.
--- Repeating it is harmless: a job whose hash exists is left alone.
+-- Dashboards are told on the owner's channel, once per owner: nobody may be listening. Repeating it is harmless: a job whose hash exists is left alone.
 local replica, room, request_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local answers, a, k = {}, 4, 4
+local answers, told, a, k = {}, {}, 4, 4
 while a <= #ARGV do
   local id, stream, requested, digest, event, count = unpack(ARGV, a, a + 5)
   count = tonumber(count)
@@ -31,10 +31,16 @@ while a <= #ARGV do
     local entry = redis.call('XADD', KEYS[tonumber(stream)], '*', 'id', id)
     redis.call('HSET', job, 'entry', entry, 'last_event_id', cursor, 'epoch', 0, unpack(ARGV, a + 6, a + 5 + count))
     redis.call('ZADD', owner, 0, id)
+    local news = told[owner] or {}
+    news[#news + 1], news[#news + 2] = id, cursor
+    told[owner] = news
     if requested == '1' then redis.call('SET', request, id .. ' ' .. digest, 'EX', request_ttl) end
   end
   answers[#answers + 1] = answer
   a, k = a + 6 + count, k + 4
+end
+for owner, news in pairs(told) do
+  redis.call('PUBLISH', owner .. ':events', table.concat(news, ' '))
 end
 
 local claimed = {}
