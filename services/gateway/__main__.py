@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 async def serve(settings: GatewaySettings, artifacts: ArtifactSettings) -> None:
     telemetry.start(settings, service="gateway", instance=settings.instance)
+    process.raise_file_limit()
     closing = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(tracing.stop)

@@ -127,6 +127,8 @@ class Feed:
             self._floor = self._tail.places[count - 1]
             self._dropped += count
             self._tail.drop(count)
+            while self._arrivals and self._arrivals[0][1] <= self._dropped:
+                self._arrivals.popleft()
 
     async def _beat(self, seconds: float) -> None:
         """Now and then, let go of what is old and, where nothing has happened since, have everyone say a word."""
@@ -136,7 +138,7 @@ class Feed:
             await asyncio.sleep(seconds)
             await self._past.close()
             while self._arrivals and self._arrivals[0][0] < loop.time() - TAIL_SECONDS:
-                self._drop(max(0, self._arrivals.popleft()[1] - self._dropped))
+                self._drop(self._arrivals[0][1] - self._dropped)
             if taken == self._dropped + len(self._tail):
                 self.beats += 1
                 self._bell.ring()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-import resource
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.fixtures.meshes import client_of, eventually, http_of, kill, running_mesh
+from tutti import process
 from tutti.client import Client, task
 from tutti.embedded import Mesh
 from tutti.v1 import job_pb2
@@ -32,11 +33,8 @@ _ID = re.compile(rb"^id: (\S+)$", re.MULTILINE)
 
 @pytest.fixture(scope="module", autouse=True)
 def enough_files() -> None:
-    """A thousand connections need a thousand descriptors, here and in the gateway."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    """A thousand connections need a thousand descriptors. The gateway sees to its own."""
+    process.raise_file_limit()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -219,3 +217,25 @@ async def test_the_sdk_follows_all_jobs(client: Client) -> None:
             events = [event for event in await anext(batches) if event.job_id == job_id]
             states += [event.job_moved.state for event in events if event.HasField("job_moved")]
     assert states == [job_pb2.JOB_STATE_QUEUED, job_pb2.JOB_STATE_RUNNING, job_pb2.JOB_STATE_SUCCEEDED]
+
+
+async def test_the_command_line_follows_all_jobs(mesh: Mesh, client: Client) -> None:
+    job_id = await client.submit(task("test.ticks", {"count": 1, "delay": 3}))
+    command = ["jobs", "--follow", "--json", "--address", ",".join(mesh.endpoints.orchestrator_addresses)]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tutti.cli.main", *command, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60):
+            output = child.stdout
+            assert output is not None
+            lines = [orjson.loads(await output.readline())]
+            while lines[-1].get("jobMoved", {}).get("state") != "JOB_STATE_SUCCEEDED":
+                lines.append(orjson.loads(await output.readline()))
+    finally:
+        child.terminate()
+        await child.wait()
+    # The job as it stood, then what happened to it.
+    own = [line for line in lines if line["jobId"] == job_id]
+    assert "spec" in own[0]
+    assert [line for line in own if "log" in line]
