@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import gc
 import logging
-import secrets
 import resource
+import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
