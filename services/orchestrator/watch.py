@@ -144,7 +144,8 @@ class WatchHub:
             if events is None:
                 pokes = tail.pokes
                 events = await self._store.events(job_id, cursor, PAGE)
-                if pokes == tail.pokes:
+                # After a full page there is more: a tail that ended there would pass for all that has happened.
+                if pokes == tail.pokes and len(events) < PAGE:
                     # Where one who is far behind read last, the tail has to be brought forward again: not appended to.
                     tail.replace(events)
         return events
