@@ -12,7 +12,8 @@
     ├── NotImplementedYet    declared, not built
     ├── Cancelled            the work was stopped because somebody asked
     ├── Unavailable          try again after a pause
-    │   └── Superseded       another stream of yours took over; use that one
+    │   ├── Superseded       another stream of yours took over; use that one
+    │   └── TooSlow          what was streamed was not read in time; look at the whole, then watch again
     ├── DeadlineExceeded     it took too long; the work may or may not have been done
     └── Internal             our fault; the request id finds it in the logs
 
@@ -113,6 +114,12 @@ class Superseded(Unavailable):
     """A later call of the same caller took this one's place."""
 
     default_reason = "SUPERSEDED"
+
+
+class TooSlow(Unavailable):
+    """The reader of a stream that waits for nobody fell behind."""
+
+    default_reason = "TOO_SLOW"
 
 
 class DeadlineExceeded(TuttiError):

@@ -83,7 +83,7 @@ class Context(Protocol):
         ...
 
     async def log(self, message: str, *, level: str = "INFO") -> None:
-        """Add a line to the job's event log."""
+        """Add a line to the job's event log. Of a flood of lines, some are left out and counted."""
         ...
 
     async def checkpoint(self, note: JsonObject, artifacts: tuple[Artifact, ...] = ()) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import resource
 import secrets
 import signal
 import sys
@@ -18,6 +19,9 @@ from tutti import backoff, clock, errors
 from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
+
+#: Open files that a process asks for, where the system lets it.
+MOST_FILES = 65_536
 
 
 def incarnation() -> str:
@@ -72,3 +76,11 @@ def main(body: Coroutine[Any, Any, None], loop_factory: Callable[[], asyncio.Abs
     except BaseExceptionGroup as group:
         log.critical("a loop died; leaving", exc_info=group)
         sys.exit(1)
+
+
+def raise_file_limit() -> None:
+    """Every connection is an open file. The usual soft limit of 1,024 is for programs that use select(); none here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

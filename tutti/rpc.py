@@ -69,6 +69,7 @@ _CODES: list[tuple[type[errors.TuttiError], grpc.StatusCode]] = [
     (errors.PermissionDenied, grpc.StatusCode.PERMISSION_DENIED),
     (errors.NotImplementedYet, grpc.StatusCode.UNIMPLEMENTED),
     (errors.Cancelled, grpc.StatusCode.CANCELLED),
+    (errors.TooSlow, grpc.StatusCode.ABORTED),
     (errors.Superseded, grpc.StatusCode.ABORTED),
     (errors.Unavailable, grpc.StatusCode.UNAVAILABLE),
     (errors.DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED),
@@ -92,7 +93,10 @@ def error_for(
 ) -> errors.TuttiError:
     """The error that a numeric status code stands for."""
     status = next((s for s in grpc.StatusCode if s.value[0] == code), grpc.StatusCode.UNKNOWN)
-    return _ERRORS.get(status, errors.Internal)(message, reason=reason, field=field, details=details)
+    kind = _ERRORS.get(status, errors.Internal)
+    if kind is errors.Superseded and reason == errors.TooSlow.default_reason:
+        kind = errors.TooSlow
+    return kind(message, reason=reason, field=field, details=details)
 
 
 def from_grpc(error: grpc.aio.AioRpcError) -> errors.TuttiError:

@@ -9,6 +9,7 @@ import uvloop
 
 from services.gateway import app
 from services.gateway.config import GatewaySettings
+from services.gateway.feeds import Feeds
 from services.gateway.readiness import Readiness
 from services.gateway.server import Server, listen
 from services.gateway.state import Gateway
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 async def serve(settings: GatewaySettings, artifacts: ArtifactSettings) -> None:
     telemetry.start(settings, service="gateway", instance=settings.instance)
+    process.raise_file_limit()
     closing = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(tracing.stop)
@@ -33,7 +35,10 @@ async def serve(settings: GatewaySettings, artifacts: ArtifactSettings) -> None:
         readiness = Readiness(settings.orchestrators, closing)
         stack.push_async_callback(readiness.close)
         store = await _store(artifacts, stack)
-        gateway = Gateway(settings=settings, client=client, readiness=readiness, store=store, closing=closing)
+        feeds = Feeds(client, heartbeat_seconds=settings.sse_heartbeat_seconds, closing=closing)
+        gateway = Gateway(
+            settings=settings, client=client, feeds=feeds, readiness=readiness, store=store, closing=closing
+        )
         server = Server(app.build(gateway), closing=closing, grace_seconds=settings.grace_seconds)
         with listen(settings.bind_host, settings.port) as listener:
             host, port = listener.getsockname()[:2]

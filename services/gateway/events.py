@@ -8,8 +8,6 @@
 The types are `status` (the job moved), `task` (a task moved), `progress`, `log`, `checkpoint` and `artifact`.
 """
 
-from collections.abc import Sequence
-
 import orjson
 
 from services.gateway.jobs import (
@@ -56,10 +54,9 @@ def frame(name: str, data: Json, *, id: str = "") -> bytes:
     return head.encode() + orjson.dumps(data) + b"\n\n"
 
 
-def frames(events: Sequence[job_pb2.Event]) -> bytes:
-    """Events that arrived together, to be written together."""
-    views = [event_view(event) for event in events]
-    return b"".join([frame(view["type"], view, id=view["eventId"]) for view in views])
+def event_frame(event: job_pb2.Event) -> bytes:
+    view = event_view(event)
+    return frame(view["type"], view, id=view["eventId"])
 
 
 def _what_view(event: job_pb2.Event, what: str) -> Json:

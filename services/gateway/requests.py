@@ -157,13 +157,11 @@ class DeadQuery(_Query):
     page_token: str = Field("", description="`nextPageToken` of the page before.")
 
 
-class JobsQuery(_Query):
-    """Which jobs to list."""
+class JobsFilter(_Query):
+    """Which jobs to watch."""
 
     state: list[Annotated[str, Field(examples=["RUNNING"])]] = Field([], description="In one of these states.")
     label: list[str] = Field([], description="Carrying each of these labels, written `key:value`.")
-    page_size: int = Field(50, ge=1, le=200, description="Jobs on a page.")
-    page_token: str = Field("", description="`nextPageToken` of the page before.")
     created_after: AwareDatetime | None = Field(None, description="Created at this time (RFC 3339) or later.")
     created_before: AwareDatetime | None = Field(None, description="Created before this time (RFC 3339).")
 
@@ -175,6 +173,13 @@ class JobsQuery(_Query):
             if moment is not None:
                 getattr(wanted, target).FromDatetime(_storable(moment, target))
         return wanted
+
+
+class JobsQuery(JobsFilter):
+    """Which jobs to list."""
+
+    page_size: int = Field(50, ge=1, le=200, description="Jobs on a page.")
+    page_token: str = Field("", description="`nextPageToken` of the page before.")
 
 
 async def submission(request: Request) -> AnySubmission:

@@ -195,6 +195,12 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     },
     204: {"description": "The job has come to rest and everything has been seen."},
 }
+DASHBOARD: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events without ids; the data of each but `hello` is an Event.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
 ARTIFACT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file.",

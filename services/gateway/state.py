@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from services.gateway.config import GatewaySettings
+from services.gateway.feeds import Feeds
 from services.gateway.readiness import Readiness
 from tutti.artifacts.directory import DirectoryStore
 from tutti.client import Client
@@ -15,6 +16,7 @@ from tutti.client import Client
 class Gateway:
     settings: GatewaySettings
     client: Client
+    feeds: Feeds
     readiness: Readiness
     #: None where artifacts are kept in S3, which serves them itself.
     store: DirectoryStore | None

@@ -7,6 +7,7 @@ import uvloop
 
 from services.orchestrator.claims import Claims
 from services.orchestrator.config import OrchestratorSettings
+from services.orchestrator.dashboards import Dashboards
 from services.orchestrator.dead import DeadJobs
 from services.orchestrator.driver import Driver
 from services.orchestrator.handover import SchedulerLink
@@ -40,7 +41,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
     server = rpc.Server(services=[ORCHESTRATOR])
     address = server.bind(f"{settings.bind_host}:{settings.port}")
     await process.wait_for(lambda: store.open(settings.first_partitions), what="Redis")
-    hub = WatchHub(store, replica=replica)
+    hub, dashboards = WatchHub(store, replica=replica), Dashboards(store)
 
     def link(driver: Driver) -> SchedulerLink:
         return SchedulerLink(
@@ -72,6 +73,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
             dead=dead,
             driver=driver,
             hub=hub,
+            dashboards=dashboards,
             artifacts=artifacts,
             replica=replica,
             address_ttl=timedelta(seconds=artifact_settings.url_ttl_seconds),
@@ -85,6 +87,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
             claims.stop()
             await server.serving(False)
             hub.stop()
+            dashboards.stop()
             await server.stop(settings.grace_seconds)
             await intake.close()
             await driver.close()
@@ -92,9 +95,16 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
 
         await claims.start()
         await server.serving(True)
-        loops = {"claims": claims.run, "hub": hub.run, "upkeep": upkeep.run, "scheduler-link": driver.link.run}
+        loops = {
+            "claims": claims.run,
+            "hub": hub.run,
+            "dashboards": dashboards.run,
+            "upkeep": upkeep.run,
+            "scheduler-link": driver.link.run,
+        }
         await process.run(loops, on_stop=shut_down)
     await driver.link.close()
+    await dashboards.close()
     await store.close()
 
 

@@ -165,6 +165,7 @@ class Claims:
                     epoch=stored.epoch,
                     entry=stored.entry,
                     commits=stored.commits,
+                    recorded=stored.revision,
                     effects=resumed(stored.record),
                     driven_before=bool(stored.driver),
                 )

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from google.protobuf import struct_pb2
 
-from services.orchestrator import attempts, ids, job, metrics
+from services.orchestrator import attempts, bounds, ids, job, metrics
 from services.orchestrator.handover import SchedulerLink
 from services.orchestrator.job_record import Effect, HandOver, JobRecord, Stop, TaskRecord, Transition
 from services.orchestrator.plan import resolved_input
@@ -47,6 +47,8 @@ class Driven:
     epoch: int
     commits: int
     entry: str
+    #: Events in its log, as far as this driver knows.
+    recorded: int = 1
     #: Attempts that the scheduler should know of: task -> (attempt, whether it may have been told before).
     open: dict[str, tuple[int, bool]] = field(default_factory=dict)
     #: Attempts that the scheduler was asked to stop; asked again of each new leader.
@@ -119,6 +121,7 @@ class Driver:
         commits: int,
         effects: Iterable[Effect],
         driven_before: bool = False,
+        recorded: int = 1,
     ) -> None:
         """Begin to drive a job that this replica has just created or claimed. Of one that was driven before, attempts
         may be running."""
@@ -133,6 +136,7 @@ class Driver:
             epoch=epoch,
             commits=commits,
             entry=entry,
+            recorded=recorded,
         )
         self._driven[record.job_id] = driven
         if log.isEnabledFor(logging.DEBUG):
@@ -216,18 +220,20 @@ class Driver:
         record = driven.record = transition.job
         if driven.fenced:
             return
-        if not (transition.events or transition.changed):
+        events = bounds.within(transition.events, driven.recorded)
+        if not (events or transition.changed):
             # Nothing to write, as when a wish that is durable already reaches a task that runs.
             for effect in transition.effects:
                 self._carry_out(driven, effect, told=False)
             return
         driven.commits += 1
+        driven.recorded += len(events)
         commit = Commit(
             job_id=record.job_id,
             epoch=driven.epoch,
             number=driven.commits,
             fields=records.changed_fields(record, transition.changed),
-            events=transition.events,
+            events=events,
             stream=stream_number(record.spec.priority) if record.at_rest else 0,
             entry=driven.entry,
             dead_ms=record.end_ms if record.state == job_pb2.JOB_STATE_FAILED else 0,

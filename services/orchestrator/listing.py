@@ -1,5 +1,6 @@
 """Pages of jobs: newest first, by owner, filtered, stable while jobs are created."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.orchestrator import ids
@@ -49,8 +50,13 @@ def _matches(stored: Stored, filter: orchestrator_pb2.JobFilter) -> bool:
     record = stored.record
     if filter.states and record.state not in filter.states:
         return False
-    if filter.HasField("created_after") and record.create_ms < filter.created_after.ToMilliseconds():
+    return fits(filter, create_ms=record.create_ms, labels=record.spec.labels)
+
+
+def fits(filter: orchestrator_pb2.JobFilter, *, create_ms: int, labels: Mapping[str, str]) -> bool:
+    """Whether a job is what a filter asks for, in everything but its state."""
+    if filter.HasField("created_after") and create_ms < filter.created_after.ToMilliseconds():
         return False
-    if filter.HasField("created_before") and record.create_ms >= filter.created_before.ToMilliseconds():
+    if filter.HasField("created_before") and create_ms >= filter.created_before.ToMilliseconds():
         return False
-    return all(record.spec.labels.get(key) == value for key, value in filter.labels.items())
+    return all(labels.get(key) == value for key, value in filter.labels.items())

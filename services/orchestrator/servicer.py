@@ -8,10 +8,12 @@ import grpc
 
 from services.orchestrator import ids
 from services.orchestrator.attempts import reason_of_death
+from services.orchestrator.dashboards import Dashboards
 from services.orchestrator.dead import DeadJobs
 from services.orchestrator.driver import Driver
 from services.orchestrator.intake import Intake
 from services.orchestrator.listing import list_jobs
+from services.orchestrator.responses import Responses, signed
 from services.orchestrator.store import records
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.store.records import Stored
@@ -36,6 +38,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         dead: DeadJobs,
         driver: Driver,
         hub: WatchHub,
+        dashboards: Dashboards,
         artifacts: ArtifactStore,
         replica: str,
         address_ttl: timedelta,
@@ -45,9 +48,11 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self._dead = dead
         self._driver = driver
         self._hub = hub
+        self._dashboards = dashboards
         self._artifacts = artifacts
         self._replica = replica
         self._address_ttl = address_ttl
+        self._responses = Responses(self._sign)
 
     async def CreateJob(
         self, request: orchestrator_pb2.CreateJobRequest, context: Context
@@ -61,7 +66,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         owner = rpc.owner_of(context)
         job_id = await self._intake.create(owner, request.create)
         async for events in self._hub.watch(job_id, "", owner=owner):
-            yield orchestrator_pb2.RunJobResponse(events=[await self._addressed(event) for event in events])
+            yield orchestrator_pb2.RunJobResponse(events=(await self._responses.of(events)).events)
 
     async def CreateJobs(
         self, request: orchestrator_pb2.CreateJobsRequest, context: Context
@@ -103,7 +108,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     ) -> AsyncIterator[orchestrator_pb2.WatchJobResponse]:
         after = ids.checked_cursor(request.after)
         async for events in self._hub.watch(request.job_id, after, owner=rpc.owner_of(context)):
-            yield orchestrator_pb2.WatchJobResponse(events=[await self._addressed(event) for event in events])
+            yield await self._responses.of(events)
 
     async def CancelJob(
         self, request: orchestrator_pb2.CancelJobRequest, context: Context
@@ -141,9 +146,10 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     async def WatchJobs(
         self, request: orchestrator_pb2.WatchJobsRequest, context: Context
     ) -> AsyncIterator[orchestrator_pb2.WatchJobsResponse]:
-        for _ in ():  # makes this a generator, as the contract's streams are
-            yield orchestrator_pb2.WatchJobsResponse()
-        raise _not_built("WatchJobs", "watch single jobs with WatchJob")
+        async for events in self._dashboards.watch(rpc.owner_of(context), request.filter):
+            response = orchestrator_pb2.WatchJobsResponse(events=events)
+            await signed(response.events, self._sign)
+            yield response
 
     async def RetryJob(
         self, request: orchestrator_pb2.RetryJobRequest, context: Context
@@ -205,15 +211,6 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             for planned in message.spec.plan.tasks:
                 planned.ClearField("input")
         return message
-
-    async def _addressed(self, event: job_pb2.Event) -> job_pb2.Event:
-        if not event.HasField("artifact"):
-            return event
-        # The hub's events are shared by all watchers and must not be changed.
-        signed = job_pb2.Event()
-        signed.CopyFrom(event)
-        await self._sign([signed.artifact])
-        return signed
 
     async def _sign(self, artifacts: Sequence[artifact_pb2.Artifact]) -> None:
         for artifact in artifacts:

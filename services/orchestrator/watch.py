@@ -16,12 +16,13 @@ from services.orchestrator.job_record import JOB_AT_REST
 from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import JobStore
 from tutti import backoff, errors, redis_client
+from tutti.bell import Bell
 from tutti.v1 import job_pb2
 
 log = logging.getLogger(__name__)
 
-#: Events that a watched job keeps in memory; watchers further behind read from Redis.
-TAIL_EVENTS = 1_000
+#: What a watched job keeps of its events in memory; watchers further behind read from Redis.
+TAIL_EVENTS, TAIL_BYTES = 1_000, 8 * 1024 * 1024
 #: Events per read from Redis.
 PAGE = 500
 #: Channels that are subscribed to in one command after a break.
@@ -40,8 +41,10 @@ class Tail:
         self.subscribed = False
         #: Counts pokes: what was being read while one came may be short of what it announced.
         self.pokes = 0
-        #: Something may have happened; replaced by a new event each time, so that nobody misses one.
-        self.news = asyncio.Event()
+        #: Rings when something may have happened.
+        self.bell = Bell()
+        #: Of the events, as they are recorded.
+        self.bytes = 0
         #: Of many watchers who find the tail too short, one reads from Redis for all.
         self.fetching = asyncio.Lock()
 
@@ -57,14 +60,27 @@ class Tail:
         if self.events and fresh[0].sequence != self.last + 1:
             return False
         self.events += fresh
+        self.bytes += sum([event.ByteSize() for event in fresh])
         if len(self.events) > 2 * TAIL_EVENTS:
-            del self.events[:-TAIL_EVENTS]
-        self.wake()
+            self._drop(len(self.events) - TAIL_EVENTS)
+        while self.bytes > TAIL_BYTES and len(self.events) > 1:
+            self._drop((len(self.events) + 1) // 2)
+        self.bell.ring()
         return True
 
-    def wake(self) -> None:
-        self.news.set()
-        self.news = asyncio.Event()
+    def replace(self, events: Sequence[job_pb2.Event]) -> None:
+        """Take events that were read, where they are newer than what is here."""
+        if events and not self.append(events):
+            self.clear()
+            self.append(events)
+
+    def clear(self) -> None:
+        self.events.clear()
+        self.bytes = 0
+
+    def _drop(self, count: int) -> None:
+        self.bytes -= sum([event.ByteSize() for event in self.events[:count]])
+        del self.events[:count]
 
     def after(self, sequence: int) -> list[job_pb2.Event] | None:
         """Events after a sequence number, or None where the tail cannot tell."""
@@ -101,8 +117,8 @@ class WatchHub:
         tail = self._tails.get(job_id)
         if tail is not None:
             tail.pokes += 1
-            tail.events.clear()
-            tail.wake()
+            tail.clear()
+            tail.bell.ring()
 
     async def watch(self, job_id: str, after: str, *, owner: str = "") -> AsyncIterator[Sequence[job_pb2.Event]]:
         """Everything after the cursor, then what happens, until the job is at rest and all is said. With an owner, the
@@ -114,8 +130,8 @@ class WatchHub:
                 raise ids.no_such_job(job_id)
             events: Sequence[job_pb2.Event] = look.events
             cursor, sequence = after, 0
-            if pokes == tail.pokes and not tail.events:
-                tail.append(events)
+            if pokes == tail.pokes and not tail.events and len(look.events) < PAGE:
+                tail.append(look.events)
             if not events and look.state in JOB_AT_REST and _not_before(cursor, look.last_event_id):
                 return
             while True:
@@ -130,7 +146,7 @@ class WatchHub:
                     await self._listen_to(job_id, tail)
                 if self._stopping:
                     raise errors.Unavailable("this replica is shutting down; watch again", reason="SHUTTING_DOWN")
-                news = tail.news
+                news = tail.bell.news
                 events = await self._next(job_id, tail, cursor, sequence)
                 if not events:
                     await self._hear_of(job_id, tail, news)
@@ -144,8 +160,10 @@ class WatchHub:
             if events is None:
                 pokes = tail.pokes
                 events = await self._store.events(job_id, cursor, PAGE)
-                if pokes == tail.pokes:
-                    tail.append(events)
+                # After a full page there is more: a tail that ended there would pass for all that has happened.
+                if pokes == tail.pokes and len(events) < PAGE:
+                    # Where one who is far behind read last, the tail has to be brought forward again: not appended to.
+                    tail.replace(events)
         return events
 
     async def run(self) -> None:
@@ -164,7 +182,7 @@ class WatchHub:
         """End every stream, so that watchers go on at another replica."""
         self._stopping = True
         for tail in self._tails.values():
-            tail.wake()
+            tail.bell.ring_now()
 
     async def _listen(self) -> None:
         async with self._store.blocking.pubsub() as pubsub:
@@ -220,10 +238,10 @@ class WatchHub:
         if not tail.subscribed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(QUIET_SECONDS):
-                    await news.wait()
+                    await tail.bell.wait(news)
                     return
             await self._listen_to(job_id, tail)
-        await news.wait()
+        await tail.bell.wait(news)
 
     async def _listen_to(self, job_id: str, tail: Tail) -> None:
         """Hear of what other replicas record. Not done before a watcher has to wait: most look at what is over."""

@@ -212,7 +212,9 @@ class Turns:
             group.used = False
 
     def forget_unused(self) -> None:
-        """Drop groups and accounts of which nothing waits. An account is never ahead by more than the one turn that it
-        had last, so whoever comes back gains no more than that."""
-        self.accounts = {name: account for name, account in self.accounts.items() if account.used}
+        """Drop groups of which nothing waits, and accounts that are not ahead either: an owner who comes one order at a
+        time must not be taken for a new one each time."""
+        self.accounts = {
+            name: account for name, account in self.accounts.items() if account.used or account.tag > self.virtual
+        }
         self.groups = {shape: group for shape, group in self.groups.items() if group.used}

@@ -6,6 +6,7 @@ import uvloop
 
 from services.worker import registry
 from services.worker.config import WorkerSettings
+from services.worker.lines import LineLimit
 from services.worker.membership import Membership
 from services.worker.readiness import Readiness
 from services.worker.resources import of_worker
@@ -62,6 +63,7 @@ async def serve(settings: WorkerSettings, artifact_settings: ArtifactSettings) -
             slots=settings.slots,
             artifacts=artifacts,
             work_dir=settings.work_dir,
+            lines=LineLimit(burst=settings.log_burst, per_second=settings.log_lines_per_second),
         )
         servicer = WorkerServicer(runner, info, readiness.models)
         worker_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, server.grpc)

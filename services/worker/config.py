@@ -42,6 +42,15 @@ class WorkerSettings(GrpcSettings):
         validation_alias="TUTTI_WORKER_GPU_MEMORY_BYTES",
         description="Memory of each GPU in bytes. Empty: what nvidia-smi says of the smallest.",
     )
+    log_burst: int = Field(
+        200, ge=1, validation_alias="TUTTI_LOG_BURST", description="Log lines that an attempt may record at once."
+    )
+    log_lines_per_second: float = Field(
+        50.0,
+        gt=0,
+        validation_alias="TUTTI_LOG_LINES_PER_SECOND",
+        description="Log lines a second that an attempt may record in the long run; further ones are counted only.",
+    )
     work_dir: Path = Field(
         Path("/tmp/tutti"),  # noqa: S108  private directories are made inside
         validation_alias="TUTTI_WORK_DIR",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from services.worker.lines import LineBudget, LineLimit
 from tutti import clock, errors, structs
 from tutti.artifacts import Artifact, ArtifactKey, ArtifactStore
 from tutti.handlers import JsonObject, SavedPoint
@@ -30,6 +31,7 @@ class AttemptContext:
         say: Callable[[task_pb2.Update], None],
         artifacts: ArtifactStore,
         work_dir: Path,
+        lines: LineLimit,
     ) -> None:
         self._lease_id = lease.lease_id
         self._order = lease.order
@@ -42,6 +44,7 @@ class AttemptContext:
         self._held_back: task_pb2.Progress | None = None
         self._last_progress = -PROGRESS_INTERVAL
         self._timer: asyncio.TimerHandle | None = None
+        self._lines = LineBudget(lines, time.monotonic())
 
     @property
     def job_id(self) -> str:
@@ -105,8 +108,10 @@ class AttemptContext:
         if level not in _LEVELS:
             raise errors.InvalidInput(f"level: {level!r}; use one of {', '.join(sorted(_LEVELS))}", field="level")
         self.flush()
-        line = " ".join(message.splitlines())[:LONGEST_LINE]
-        self._say(self.update(log=task_pb2.LogLine(level=level, message=line)))
+        if not self._lines.admits(time.monotonic()):
+            return
+        self._say_left_out()
+        self._say_line(level, " ".join(message.splitlines())[:LONGEST_LINE])
 
     async def checkpoint(self, note: JsonObject, artifacts: tuple[Artifact, ...] = ()) -> None:
         checkpoint = task_pb2.Checkpoint(
@@ -137,6 +142,11 @@ class AttemptContext:
             progress, self._held_back = self._held_back, None
             self._say_progress(progress)
 
+    def finish(self) -> None:
+        """Say what has been held back and what was left out, before the attempt is over."""
+        self.flush()
+        self._say_left_out()
+
     def update(self, **what: Any) -> task_pb2.Update:
         order = self._order
         return task_pb2.Update(
@@ -147,6 +157,13 @@ class AttemptContext:
             time=clock.now(),
             **what,
         )
+
+    def _say_left_out(self) -> None:
+        if left_out := self._lines.left_out():
+            self._say_line("WARNING", left_out)
+
+    def _say_line(self, level: str, line: str) -> None:
+        self._say(self.update(log=task_pb2.LogLine(level=level, message=line)))
 
     def _say_progress(self, progress: task_pb2.Progress) -> None:
         self._last_progress = time.monotonic()

@@ -16,6 +16,7 @@ from typing import Any
 
 from services.worker import metrics
 from services.worker.context import AttemptContext, check_size
+from services.worker.lines import LineLimit
 from tutti import clock, errors, structs
 from tutti.artifacts import ArtifactStore
 from tutti.handlers import Handler, TaskFailure
@@ -67,6 +68,7 @@ class Runner:
         slots: int,
         artifacts: ArtifactStore,
         work_dir: Path,
+        lines: LineLimit | None = None,
     ) -> None:
         self.handlers = handlers
         self._worker_id = worker_id
@@ -74,6 +76,7 @@ class Runner:
         self.outbox = Outbox(incarnation)
         self._artifacts = artifacts
         self._work_dir = work_dir / incarnation
+        self._lines = lines or LineLimit()
         self._attempts: dict[str, Attempt] = {}
         self._ended: dict[str, task_pb2.Update] = {}
         self._idle = asyncio.Event()
@@ -137,7 +140,9 @@ class Runner:
 
     def _begin(self, lease: task_pb2.Lease) -> None:
         order = lease.order
-        context = AttemptContext(lease, say=self._say, artifacts=self._artifacts, work_dir=self._work_dir)
+        context = AttemptContext(
+            lease, say=self._say, artifacts=self._artifacts, work_dir=self._work_dir, lines=self._lines
+        )
         attempt = Attempt(lease=lease, context=context)
         self._attempts[lease.lease_id] = attempt
         self._idle.clear()
@@ -195,7 +200,7 @@ class Runner:
 
     def _settle(self, attempt: Attempt, how: dict[str, Any], seconds: float) -> None:
         order = attempt.lease.order
-        attempt.context.flush()
+        attempt.context.finish()
         update = attempt.context.update(**how)
         self._ended[attempt.lease.lease_id] = update
         self._say(update)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from services.gateway import schemas
+from services.gateway import feeds, schemas
 from tests.fixtures.gateway import RunningGateway, SentEvent, eventually, parse_events, read_events, running
 from tests.fixtures.orchestrator import MemoryOrchestrator, serving
 from tutti.v1 import artifact_pb2, job_pb2, task_pb2
@@ -203,15 +203,15 @@ async def test_hanging_up_ends_the_call_upstream_at_once_though_nothing_happens(
     await eventually(lambda: open_streams() == open_before)
 
 
-async def test_a_watcher_that_does_not_read_holds_nobody_up_and_costs_no_memory(
+async def test_a_watcher_that_does_not_read_holds_nobody_up_and_gets_everything_when_it_does(
     gateway: RunningGateway, orchestrator: MemoryOrchestrator
 ) -> None:
     job_id = await gateway.submit()
     async with raw_stream(gateway, job_id) as lazy:
-        await next_chunk(lazy)
+        received = await next_chunk(lazy)
         await eventually(lambda: orchestrator.watching == 1)
         watching = asyncio.create_task(read_events(gateway.http, job_id))
-        await eventually(lambda: orchestrator.watching == 2)
+        await eventually(lambda: open_streams() == 2)
         line = task_pb2.LogLine(level="INFO", message="x" * 100_000)
         for _ in range(400):
             await orchestrator.record(job_id, "main", log=line)
@@ -219,8 +219,13 @@ async def test_a_watcher_that_does_not_read_holds_nobody_up_and_costs_no_memory(
         await orchestrator.move(job_id, job_pb2.JOB_STATE_SUCCEEDED)
         events = own_events(await watching)
         assert len(events) == 402
-        # 40 MB were sent to the one that reads. The other one's stream has stopped at the source.
-        assert orchestrator.handed_over < 402 + 300
+        # 40 MB were read once for all, and perhaps once more for the one that reads, who may have fallen behind the
+        # tail. Nothing was read for the one that does not.
+        assert orchestrator.handed_over < 402 + 402 + 50
+        async with asyncio.timeout(20):
+            while chunk := await next_chunk(lazy):
+                received += chunk
+        assert [event.id for event in own_events(parse_events(received.decode()))] == [event.id for event in events]
 
 
 async def test_a_watcher_does_not_notice_that_the_orchestrator_was_restarted(orchestrator: MemoryOrchestrator) -> None:
@@ -262,3 +267,53 @@ async def test_a_job_that_is_forgotten_while_watched_ends_the_stream_without_end
     await orchestrator.forget(job_id)
     assert [event.name for event in await watching] == ["hello", "status"]
     assert (await gateway.http.get(f"/jobs/{job_id}/events")).status_code == 404
+
+
+async def test_all_watchers_of_a_job_share_one_stream_that_ends_with_the_last(
+    gateway: RunningGateway, orchestrator: MemoryOrchestrator
+) -> None:
+    job_id = await gateway.submit()
+    async with AsyncExitStack() as stack:
+        for _ in range(20):
+            await next_chunk(await stack.enter_async_context(raw_stream(gateway, job_id)))
+        await eventually(lambda: orchestrator.watching == 1)
+        assert len(gateway.feeds) == 1
+    await eventually(lambda: orchestrator.watching == 0)
+    assert len(gateway.feeds) == 0
+
+
+@pytest.mark.parametrize("tail", [0, 3, 7, 1000])
+async def test_watchers_who_come_at_any_time_and_anywhere_see_the_same_log(
+    gateway: RunningGateway, orchestrator: MemoryOrchestrator, monkeypatch: pytest.MonkeyPatch, tail: int
+) -> None:
+    monkeypatch.setattr(feeds, "TAIL_EVENTS", tail)
+    monkeypatch.setattr("services.gateway.frames.PIECE_BYTES", 900)
+    job_id = await gateway.submit()
+    watching = [asyncio.create_task(read_events(gateway.http, job_id))]
+    starts = [0]
+    for number in range(1, 12):
+        await orchestrator.record_all(job_id, [{"progress": task_pb2.Progress(fraction=n / 9)} for n in range(9)])
+        for start in (0, number, 9 * number):
+            headers = {"Last-Event-ID": orchestrator.events[job_id][start - 1].event_id} if start else {}
+            watching.append(asyncio.create_task(read_events(gateway.http, job_id, headers=headers)))
+            starts.append(start)
+        await eventually(lambda: open_streams() == len(watching))
+    await orchestrator.move(job_id, job_pb2.JOB_STATE_SUCCEEDED)
+    log = [event.event_id for event in orchestrator.events[job_id]]
+    for start, events in zip(starts, await asyncio.gather(*watching), strict=True):
+        assert [event.id for event in own_events(events)] == log[start:]
+        assert events[-1].data == {"jobId": job_id, "status": "SUCCEEDED", "lastEventId": log[-1]}
+
+
+async def test_a_cursor_from_the_future_of_one_watcher_keeps_nothing_from_the_others(
+    gateway: RunningGateway, orchestrator: MemoryOrchestrator
+) -> None:
+    job_id = await gateway.submit()
+    ahead = {"Last-Event-ID": "9999999999999-0"}
+    watching = asyncio.create_task(read_events(gateway.http, job_id, headers=ahead))
+    await eventually(lambda: orchestrator.watching == 1)
+    other = asyncio.create_task(read_events(gateway.http, job_id))
+    await eventually(lambda: open_streams() == 2)
+    await play(orchestrator, job_id)
+    assert len(own_events(await other)) == 8
+    assert len(own_events(await watching)) == 7

@@ -279,6 +279,18 @@ async def test_a_history_longer_than_a_page_and_the_tail_is_seen_in_full(
             assert len(events) == 113
 
 
+@pytest.mark.parametrize("lines", [5, 11, 12, 30, 100])
+async def test_a_finished_job_of_many_pages_is_replayed_to_its_end(
+    side: Side, monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    monkeypatch.setattr(watch, "PAGE", 7)
+    writer = await writer_at(side)
+    await writer.chat(lines, each=10)
+    await writer.end()
+
+    assert_complete(await side.see(writer.job_id))
+
+
 async def test_a_slow_watcher_is_not_skipped_ahead(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "TAIL_EVENTS", 5)
     writer = await writer_at(side)

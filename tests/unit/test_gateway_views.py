@@ -115,7 +115,7 @@ def test_a_state_of_a_newer_contract_is_shown_as_unknown() -> None:
 )
 def test_an_event_is_one_frame_that_looks_as_documented(event: job_pb2.Event, type: str) -> None:
     event.event_id, event.sequence, event.task, event.attempt = "17-3", 3, "render", 2
-    text = events.frames([event]).decode()
+    text = events.event_frame(event).decode()
     assert text.endswith("\n\n")
     lines = text[:-2].split("\n")
     assert lines[:2] == ["id: 17-3", f"event: {type}"]

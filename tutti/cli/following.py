@@ -1,15 +1,19 @@
 """Follows a job to its end, in one of three voices: bars on a terminal, lines into a pipe, JSON for machines."""
 
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 
 from rich.live import Live
 
+from tutti import errors
 from tutti.cli import view, words
 from tutti.cli.bars import Drawing
 from tutti.cli.output import console, say, say_json
 from tutti.client import Client, download
-from tutti.v1 import artifact_pb2, job_pb2
+from tutti.client.client import RESTING
+from tutti.v1 import artifact_pb2, job_pb2, orchestrator_pb2
 
 FRAMES_A_SECOND = 10
 
@@ -50,6 +54,39 @@ async def _as_bars(client: Client, job_id: str) -> None:
             if remark := view.remark(event):
                 terminal.print(f"[dim]{_clock(event)}[/]", remark.replace("[", r"\["), soft_wrap=True)
             seen = view.after(seen, event)
+
+
+async def follow_all(
+    client: Client,
+    wanted: orchestrator_pb2.JobFilter,
+    show: Callable[[], Awaitable[None]],
+    *,
+    as_json: bool,
+) -> None:
+    """List the jobs that match, then say what happens to them, for as long as the mesh tells. Returns never."""
+    milestones: dict[str, view.Milestones] = {}
+    while True:
+        try:
+            async with aclosing(client.watch_jobs(wanted)) as batches:
+                # Listed only when the stream has begun: what happens meanwhile is on one or on both, never on neither.
+                await anext(batches)
+                await show()
+                async for events in batches:
+                    for event in events:
+                        _say_of(event, milestones, as_json=as_json)
+        except errors.TooSlow as error:
+            say(f"{error.message}. Here they are again:", stderr=True)
+
+
+def _say_of(event: job_pb2.Event, milestones: dict[str, view.Milestones], *, as_json: bool) -> None:
+    if as_json:
+        say_json(event)
+        return
+    line = milestones.setdefault(event.job_id, view.Milestones()).line(event)
+    if line:
+        say(f"{_clock(event)} {event.job_id} {line}")
+    if event.job_moved.state in RESTING:
+        del milestones[event.job_id]
 
 
 def _clock(event: job_pb2.Event) -> str:

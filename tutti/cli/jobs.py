@@ -150,6 +150,9 @@ def jobs(
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="KEY=VALUE", help="Only with this label; repeat.")
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Then say what happens to them and to new ones, until Ctrl-C.")
+    ] = False,
     address: arguments.Address = "",
     data_dir: arguments.DataDir = None,
     timeout: arguments.Timeout = 10.0,
@@ -162,17 +165,24 @@ def jobs(
 
     async def main() -> int:
         async with connection.connected(arguments.where(address, data_dir, timeout)) as client:
-            listed = await _listed(client, wanted, limit)
-        if json:
-            for job in listed:
-                say_json(job)
-        elif listed:
-            show_table(tables.jobs(listed, time.time()))
-        else:
-            say("No jobs yet." if not (state or label) else "No such jobs.", stderr=True)
+            if follow:
+                await following.follow_all(client, wanted, lambda: _list(client, wanted, limit, json), as_json=json)
+            else:
+                await _list(client, wanted, limit, json)
         return failures.OK
 
     _run(main())
+
+
+async def _list(client: Client, wanted: orchestrator_pb2.JobFilter, limit: int, as_json: bool) -> None:
+    listed = await _listed(client, wanted, limit)
+    if as_json:
+        for job in listed:
+            say_json(job)
+    elif listed:
+        show_table(tables.jobs(listed, time.time()))
+    else:
+        say("No such jobs." if wanted.states or wanted.labels else "No jobs yet.", stderr=True)
 
 
 async def _listed(client: Client, wanted: orchestrator_pb2.JobFilter, limit: int) -> list[job_pb2.Job]:

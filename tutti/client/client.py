@@ -168,6 +168,22 @@ class Client(DeadLetters, FleetCalls):
                 call.cancel()
             await asyncio.sleep(next(pauses))
 
+    async def watch_jobs(
+        self, filter: orchestrator_pb2.JobFilter | None = None, *, owner: str = ""
+    ) -> AsyncGenerator[Sequence[job_pb2.Event], None]:
+        """What happens to all jobs of the owner that match, from now on: first an empty batch, at once, then the events
+        that came together. Nothing is resumed: raises TooSlow for a reader that falls behind and Unavailable when the
+        stream breaks; list the jobs, then watch again."""
+        request = orchestrator_pb2.WatchJobsRequest(filter=filter)
+        call = self._orchestrator.WatchJobs(request, metadata=self._metadata(owner), wait_for_ready=False)
+        try:
+            async for response in call:
+                yield response.events
+        except grpc.aio.AioRpcError as error:
+            raise rpc.from_grpc(error) from error
+        finally:
+            call.cancel()
+
     async def wait(self, job_id: str, *, owner: str = "") -> job_pb2.Job:
         """Return the job once it has come to rest."""
         cursor = ""

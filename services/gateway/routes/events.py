@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from services.gateway import schemas
 from services.gateway.callers import owner_of
+from services.gateway.frames import place_of
 from services.gateway.state import gateway_of
 from services.gateway.streams import JobStream
 from tutti import errors
@@ -37,15 +38,12 @@ async def watch_job(
     # A browser keeps the query of its first try and sends the header once it has seen more.
     cursor = _checked(header or query)
     job = await gateway.client.get(job_id, owner=owner)
-    if cursor and job.state in RESTING and _order(cursor) >= _order(job.last_event_id):
-        return Response(status_code=204)
-    batches = gateway.client.watch_batches(job_id, after=cursor, owner=owner)
-    return JobStream(
-        job,
-        batches,
-        heartbeat_seconds=gateway.settings.sse_heartbeat_seconds,
-        closing=gateway.closing,
-    )
+    if cursor and place_of(cursor) >= place_of(job.last_event_id):
+        if job.state in RESTING:
+            return Response(status_code=204)
+        # Nobody has seen more than there is; whatever comes next is new.
+        cursor = job.last_event_id
+    return JobStream(job, gateway.feeds, owner=owner, after=cursor)
 
 
 def _checked(cursor: str) -> str:
@@ -55,8 +53,3 @@ def _checked(cursor: str) -> str:
             f"{cursor[:60]!r} is not the id of an event; send one as it was received, or none.", field="Last-Event-ID"
         )
     return cursor
-
-
-def _order(cursor: str) -> tuple[int, int]:
-    milliseconds, _, number = cursor.partition("-")
-    return int(milliseconds or 0), int(number or 0)

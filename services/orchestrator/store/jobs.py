@@ -335,7 +335,7 @@ class JobStore:
             (owner, state, last, driver), rows = await pipeline.execute()
         if owner is None:
             raise ids.no_such_job(job_id)
-        events = [_event(job_id, cursor, fields) for cursor, fields in rows]
+        events = [event_of(job_id, cursor, fields) for cursor, fields in rows]
         return Look(
             owner=owner.decode(),
             state=int(state),
@@ -388,7 +388,7 @@ class JobStore:
         return [scheduler_pb2.KindInfo.FromString(value) for value in found.values()]
 
 
-def _event(job_id: str, cursor: bytes, fields: Mapping[bytes, bytes]) -> job_pb2.Event:
+def event_of(job_id: str, cursor: bytes, fields: Mapping[bytes, bytes]) -> job_pb2.Event:
     event = job_pb2.Event.FromString(fields[b"e"])
     _number(event, job_id, int(fields[b"s"]), cursor.decode())
     return event

@@ -19,6 +19,8 @@ tutti:kinds                               hash        kind -> KindInfo, every ki
 
 channel
 tutti:{p}:job:<id>:events                 pub/sub     pokes watchers on other replicas; the stream is the truth
+tutti:{p}:owner:<owner>:events            pub/sub     job ids, each with the first cursor of what was just recorded: for
+                                                      dashboards on any replica
 tutti:orchestrator:<replica>:wishes       pub/sub     job ids whose driver should look at a wish recorded in the job
 """
 
@@ -78,6 +80,15 @@ def open_jobs(partition: int) -> str:
 
 def dead(partition: int, owner_name: str) -> str:
     return f"tutti:{{{partition}}}:dead:{owner_name}"
+
+
+def owner_events(partition: int, name: str) -> str:
+    # The scripts build it too, from what they are given.
+    return f"tutti:{{{partition}}}:owner:{name}:events"
+
+
+def owner_of_channel(channel: str) -> str:
+    return channel.partition("}:owner:")[2].removesuffix(":events")
 
 
 def request(partition: int, owner_name: str, request_id: str) -> str:

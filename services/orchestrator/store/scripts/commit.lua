@@ -11,46 +11,51 @@
 --
 -- The epoch refuses a driver that was taken over. The commit number makes a repetition harmless when the first answer
 -- was lost. Events are numbered here, not by the driver: AddCheckpoint on another replica may have written in between.
+-- What was recorded is told on the channel of each owner, once per call and not per job: nobody may be listening.
 -- A job that ends leaves the stream in the same script, so that no entry outlives its job and none is lost before; in
 -- the same breath it stops counting against its owner's quota and, where it failed, becomes a dead letter.
 local retention, dead_retention, open = ARGV[1], ARGV[2], KEYS[4]
-local dead_prefix = string.match(open, '^(.*):open$') .. ':dead:'
-local result, a, k = {}, 3, 5
+local base = string.match(open, '^(.*):open$')
+local result, told, settled, a, k = {}, {}, {}, 3, 5
 while a <= #ARGV do
   local epoch, number, stream, entry, dead_ms, count = unpack(ARGV, a, a + 5)
   count = tonumber(count)
   local events = tonumber(ARGV[a + 6 + count])
   local first = a + 7 + count
   local job, log = KEYS[k], KEYS[k + 1]
-  local stored = redis.call('HMGET', job, 'epoch', 'commits')
+  local stored = redis.call('HMGET', job, 'epoch', 'commits', 'revision', 'owner')
   if stored[1] ~= epoch then
     result[#result + 1] = 'fenced'
   elseif tonumber(stored[2] or '0') >= tonumber(number) then
     result[#result + 1] = 'repeated'
   else
-    local answer = {}
+    local answer, last, owner = {}, tonumber(stored[3]), stored[4]
     if events > 0 then
-      local last = redis.call('HINCRBY', job, 'revision', events)
-      answer[1] = last - events + 1
-      for e = 0, events - 1 do
-        answer[e + 2] = redis.call('XADD', log, '*', 's', last - events + 1 + e, 'e', ARGV[first + e])
+      answer[1] = last + 1
+      for e = 1, events do
+        answer[e + 1] = redis.call('XADD', log, '*', 's', last + e, 'e', ARGV[first + e - 1])
       end
-      redis.call('HSET', job, 'commits', number, 'last_event_id', answer[events + 1], unpack(ARGV, a + 6, a + 5 + count))
+      redis.call('HSET', job, 'commits', number, 'revision', last + events, 'last_event_id', answer[events + 1],
+        unpack(ARGV, a + 6, a + 5 + count))
       redis.call('PUBLISH', log, answer[events + 1])
+      local news = told[owner] or {}
+      news[#news + 1], news[#news + 2] = string.sub(job, #base + 6), answer[2]
+      told[owner] = news
     else
       redis.call('HSET', job, 'commits', number, unpack(ARGV, a + 6, a + 5 + count))
     end
     if stream ~= '' then
-      redis.call('XACK', KEYS[tonumber(stream)], 'orchestrators', entry)
-      redis.call('XDEL', KEYS[tonumber(stream)], entry)
-      local owner, keep = redis.call('HGET', job, 'owner'), retention
+      local entries, keep = settled[stream] or {}, retention
+      entries[#entries + 1] = entry
+      settled[stream] = entries
       -- Owners with nothing open take no room.
       if redis.call('HINCRBY', open, owner, -1) <= 0 then redis.call('HDEL', open, owner) end
       if dead_ms ~= '' then
         keep = dead_retention
-        redis.call('ZADD', dead_prefix .. owner, dead_ms, string.match(job, '([^:]*)$'))
+        local dead = base .. ':dead:' .. owner
+        redis.call('ZADD', dead, dead_ms, string.sub(job, #base + 6))
         -- Jobs older than this have expired: nothing else would take them off the list of an owner who never looks.
-        redis.call('ZREMRANGEBYSCORE', dead_prefix .. owner, '-inf', dead_ms - 1000 * keep)
+        redis.call('ZREMRANGEBYSCORE', dead, '-inf', dead_ms - 1000 * keep)
       end
       redis.call('EXPIRE', job, keep)
       redis.call('EXPIRE', log, keep)
@@ -58,5 +63,12 @@ while a <= #ARGV do
     result[#result + 1] = answer
   end
   a, k = first + events, k + 2
+end
+for stream, entries in pairs(settled) do
+  redis.call('XACK', KEYS[tonumber(stream)], 'orchestrators', unpack(entries))
+  redis.call('XDEL', KEYS[tonumber(stream)], unpack(entries))
+end
+for owner, news in pairs(told) do
+  redis.call('PUBLISH', base .. ':owner:' .. owner .. ':events', table.concat(news, ' '))
 end
 return result

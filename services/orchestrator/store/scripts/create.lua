@@ -13,10 +13,11 @@
 --
 -- One script, because a caller is given an id only when the record, its first event, the entry on the stream and the
 -- idempotency key are all there; and because claiming in the same breath saves a round trip through XREADGROUP.
--- Repeating it is harmless: a job whose hash exists is left alone. One that is refused leaves nothing behind.
+-- Repeating it is harmless: a job that its owner has already is left alone. One that is refused leaves nothing behind.
+-- Dashboards are told on the owner's channel, once per owner: nobody may be listening.
 local replica, room, request_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local open = KEYS[4]
-local answers, a, k = {}, 4, 5
+local answers, told, fresh, a, k = {}, {}, {}, 4, 5
 while a <= #ARGV do
   local id, owner_name, limit, stream, requested, digest, event, count = unpack(ARGV, a, a + 7)
   count = tonumber(count)
@@ -29,23 +30,32 @@ while a <= #ARGV do
       if known_digest == digest then answer = known_id else answer = 'conflict' end
     end
   end
-  local new = answer == 'created' and redis.call('EXISTS', job) == 0
+  local new = answer == 'created' and redis.call('ZADD', owner, 0, id) == 1
   if new then
     local unfinished = redis.call('HINCRBY', open, owner_name, 1)
     if limit ~= '' and unfinished > tonumber(limit) then
       if redis.call('HINCRBY', open, owner_name, -1) <= 0 then redis.call('HDEL', open, owner_name) end
+      redis.call('ZREM', owner, id)
       new, answer = false, 'full ' .. unfinished - 1
     end
   end
   if new then
     local cursor = redis.call('XADD', events, '*', 's', '1', 'e', event)
     local entry = redis.call('XADD', KEYS[tonumber(stream)], '*', 'id', id)
-    redis.call('HSET', job, 'entry', entry, 'last_event_id', cursor, 'epoch', 0, unpack(ARGV, a + 8, a + 7 + count))
-    redis.call('ZADD', owner, 0, id)
+    -- Written below, with its driver where it gets one at once.
+    fresh[id] = { job, a + 8, a + 7 + count, entry, cursor }
+    local news = told[owner] or {}
+    news[#news + 1], news[#news + 2] = id, cursor
+    told[owner] = news
     if requested == '1' then redis.call('SET', request, id .. ' ' .. digest, 'EX', request_ttl) end
   end
   answers[#answers + 1] = answer
   a, k = a + 8 + count, k + 4
+end
+
+local function write(new, epoch)
+  local job, from, to, entry, cursor = unpack(new)
+  redis.call('HSET', job, 'entry', entry, 'last_event_id', cursor, 'epoch', epoch, unpack(ARGV, from, to))
 end
 
 local claimed = {}
@@ -56,8 +66,13 @@ if replica ~= '' and room > 0 then
       local read = redis.call('XREADGROUP', 'GROUP', 'orchestrators', replica, 'COUNT', room, 'STREAMS', KEYS[s], '>')
       if read then
         for _, entry in ipairs(read[1][2]) do
-          local id = entry[2][2]
-          local epoch = redis.call('HINCRBY', prefix .. id, 'epoch', 1)
+          local id, epoch = entry[2][2], 1
+          if fresh[id] then
+            write(fresh[id], epoch)
+            fresh[id] = nil
+          else
+            epoch = redis.call('HINCRBY', prefix .. id, 'epoch', 1)
+          end
           redis.call('HSET', prefix .. id, 'driver', replica)
           room = room - 1
           claimed[#claimed + 1] = entry[1]
@@ -68,5 +83,9 @@ if replica ~= '' and room > 0 then
       end
     end
   end
+end
+for _, new in pairs(fresh) do write(new, 0) end
+for owner, news in pairs(told) do
+  redis.call('PUBLISH', owner .. ':events', table.concat(news, ' '))
 end
 return { answers, claimed }

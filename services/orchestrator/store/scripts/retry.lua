@@ -31,4 +31,5 @@ redis.call('PERSIST', log)
 redis.call('ZREM', dead, id)
 redis.call('HINCRBY', open, owner, 1)
 redis.call('PUBLISH', log, answer[events + 1])
+redis.call('PUBLISH', string.match(open, '^(.*):open$') .. ':owner:' .. owner .. ':events', id .. ' ' .. answer[2])
 return answer
