@@ -128,6 +128,11 @@ def translated() -> Iterator[None]:
         raise errors.Unavailable(
             "the part of Redis that holds this is away; retry in a moment", reason="REDIS_CLUSTER_DOWN"
         ) from error
+    except RuntimeError as error:
+        # What uvloop says, and the library does not catch, of a write to a connection that has just been closed.
+        if "handler is closed" not in str(error):
+            raise
+        raise errors.Unavailable("Redis cannot be reached; retry in a moment", reason="REDIS_UNAVAILABLE") from error
     except redis.exceptions.ResponseError as error:
         # A script that may not write says so in its own words, not with the library's class.
         if isinstance(error, redis.exceptions.OutOfMemoryError) or "OOM" in str(error):

@@ -112,6 +112,10 @@ def from_grpc(error: grpc.aio.AioRpcError) -> errors.TuttiError:
                 reason, details = info.reason, dict(info.metadata)
             elif detail.Unpack(bad) and bad.field_violations:
                 field = bad.field_violations[0].field
+    if error.code() is grpc.StatusCode.CANCELLED and not reason:
+        # No service said so (each names a reason), nor did this process (it would see asyncio's CancelledError): a
+        # server that leaves has cut off what outlasted its grace.
+        return errors.Unavailable("the server cut the call off; try again", reason="CUT_OFF")
     code: int = error.code().value[0]
     return error_for(code, error.details() or error.code().name, reason=reason, field=field, details=details)
 
