@@ -44,25 +44,33 @@ async def lead(
                     tasks=tasks,
                 )
                 tasks.create_task(servicer.dispatcher.upkeep(), name="upkeep")
-                tasks.create_task(_step_down_when_refused(servicer.dispatcher, election), name="step-down")
-                await server.serving(True)
-                await election.keep(term)
-                raise Superseded
+                tasks.create_task(_step_down_when_refused(servicer, servicer.dispatcher, election), name="step-down")
+                try:
+                    await server.serving(True)
+                    await election.keep(term)
+                    raise Superseded
+                finally:
+                    _end_term(servicer)
         except* Superseded:
             log.warning("another scheduler leads", extra={"term": term})
         finally:
-            # The streams of this term must not outlive it: their readers would wait for updates that go elsewhere.
-            dispatcher, servicer.dispatcher = servicer.dispatcher, None
-            if dispatcher is not None:
-                dispatcher.end_streams()
             await server.serving(False)
 
 
-async def _step_down_when_refused(dispatcher: Dispatcher, election: Election) -> None:
+def _end_term(servicer: SchedulerServicer) -> None:
+    """Answer no more calls in this term, while its task group still takes what they begin. Its streams must not outlive
+    it: their readers would wait for updates that go elsewhere."""
+    dispatcher, servicer.dispatcher = servicer.dispatcher, None
+    if dispatcher is not None:
+        dispatcher.end_streams()
+
+
+async def _step_down_when_refused(servicer: SchedulerServicer, dispatcher: Dispatcher, election: Election) -> None:
     """A worker has heard a later leader. Should nobody else lead by now, the next term is this process's own."""
     await dispatcher.superseded.wait()
     with contextlib.suppress(errors.Unavailable):
         await election.leave()
+    _end_term(servicer)
     raise Superseded
 
 

@@ -81,8 +81,8 @@ class Dispatcher:
         self._forget(self._peers.outbox(orchestrator_id).acknowledge(number))
 
     async def watch(self, orchestrator_id: str, after: task_pb2.UpdateCursor) -> AsyncIterator[task_pb2.UpdateBatch]:
-        if after.epoch == self.epoch:
-            self.acknowledge(orchestrator_id, after.number)
+        # What the cursor names was seen, not recorded: that is said with the next hand-over.
+        self._peers.heard(orchestrator_id)
         async for batch in self._peers.read(orchestrator_id, after):
             yield batch
 
@@ -140,14 +140,16 @@ class Dispatcher:
         if is_outdated(order.job_epoch, held, known):
             metrics.STALE_ORDERS.inc()
             return
-        ended = self.leases.how_ended((*key, order.attempt))
-        if ended:
-            self._peers.outbox(orchestrator_id).extend(ended)
-            return
         if held is not None and held.attempt > order.attempt:
             return  # an orchestrator that was taken over; its successor is further
         if held is not None and held.attempt == order.attempt:
+            # Before any look at how it ended: that may be the end of an older lease of the same attempt, which a worker
+            # that was thought gone has brought along.
             self._attach(held, orchestrator_id, order)
+            return
+        ended = self.leases.how_ended((*key, order.attempt))
+        if ended:
+            self._peers.outbox(orchestrator_id).extend(ended)
             return
         if held is not None:
             # A later attempt was decided on while this one still runs: it no longer counts.

@@ -63,7 +63,8 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
     async def RegisterWorker(
         self, request: scheduler_pb2.RegisterWorkerRequest, context: Context
     ) -> scheduler_pb2.RegisterWorkerResponse:
-        dispatcher, info = self._leading(), request.info
+        self._leading()
+        info = request.info
         for field in ("worker_id", "incarnation", "address"):
             _require(getattr(info, field), f"info.{field}")
         if info.slots < 1 or not info.kinds:
@@ -73,6 +74,8 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
             _check_schema(kind)
         # Known kinds are durable before the worker counts, or a job for it could be refused at the door.
         await self._election.publish_kinds(info.kinds)
+        # Asked again: the term may have ended while Redis was waited for.
+        dispatcher = self._leading()
         dispatcher.register(request)
         return scheduler_pb2.RegisterWorkerResponse(
             epoch=dispatcher.epoch, heartbeat_interval_ms=dispatcher.heartbeat_interval_ms

@@ -57,8 +57,11 @@ class WorkerLink:
         self._on_superseded = on_superseded
         self._channel = rpc.channel([info.address])
         self._stub = worker_pb2_grpc.WorkerServiceStub(self._channel)
-        self._leases: Batcher[task_pb2.Lease, None] = Batcher(self._execute, name=f"execute-{info.worker_id}")
-        self._stops: Batcher[task_pb2.AttemptRef, None] = Batcher(self._stop, name=f"stop-{info.worker_id}")
+        # Leases and stops go through one batcher: a stop that overtook its lease would be answered as LOST, and the
+        # attempt would begin after its job has ended.
+        self._outgoing: Batcher[task_pb2.Lease | task_pb2.AttemptRef, None] = Batcher(
+            self._send, name=f"tell-{info.worker_id}"
+        )
         self._follower = Follower(self._open, on_epoch=self._met, on_updates=self._updates, on_break=self._broken)
         self._broken_since = 0.0
         self._gone = False
@@ -76,10 +79,10 @@ class WorkerLink:
         self._broken_since = 0.0
 
     def execute(self, lease: task_pb2.Lease) -> None:
-        self._leases.put(lease)
+        self._outgoing.put(lease)
 
     def stop(self, attempt: task_pb2.AttemptRef) -> None:
-        self._stops.put(attempt)
+        self._outgoing.put(attempt)
 
     def passed_on(self, number: int, to: Mapping[str, int]) -> None:
         """Everything up to this number lies in orchestrators' outboxes; the worker may forget it once they have it."""
@@ -131,11 +134,22 @@ class WorkerLink:
         if isinstance(error, errors.PreconditionFailed) or now - self._broken_since > GIVE_UP_SECONDS:
             raise WorkerGone(error.message) from error
 
-    async def _execute(self, leases: Sequence[task_pb2.Lease]) -> list[None]:
+    async def _send(self, items: Sequence[task_pb2.Lease | task_pb2.AttemptRef]) -> list[None]:
+        leases = [item for item in items if isinstance(item, task_pb2.Lease)]
+        stops = [item for item in items if isinstance(item, task_pb2.AttemptRef)]
+        if leases:
+            await self._execute(leases)
+        if stops and not self._gone:
+            await self._stop(stops)
+        return [None] * len(items)
+
+    async def _execute(self, leases: Sequence[task_pb2.Lease]) -> None:
         """Give leases out, as often as it takes: a lease that the worker knows already changes nothing there. What is
         never answered is lost with the worker; what is refused can be placed elsewhere as it is."""
         request = worker_pb2.ExecuteRequest(term=self._term, leases=leases, acknowledged=self._acknowledged)
         for pause in backoff.delays(0.05, 0.5):
+            if self._gone:
+                break  # its channel is closed
             try:
                 await self._stub.Execute(request, timeout=CALL_SECONDS)
             except grpc.aio.AioRpcError as error:
@@ -145,16 +159,13 @@ class WorkerLink:
                 if translated.reason == DRAINING:
                     self._on_refused(leases)
                     break
-                if self._gone:
-                    break
             else:
                 self._acknowledged_to_peer = max(self._acknowledged_to_peer, request.acknowledged)
                 self._on_accepted(leases)
                 break
             await asyncio.sleep(pause)
-        return [None] * len(leases)
 
-    async def _stop(self, attempts: Sequence[task_pb2.AttemptRef]) -> list[None]:
+    async def _stop(self, attempts: Sequence[task_pb2.AttemptRef]) -> None:
         request = worker_pb2.WorkerServiceCancelTasksRequest(term=self._term, attempts=attempts)
         try:
             await self._stub.CancelTasks(request, timeout=CALL_SECONDS)
@@ -163,7 +174,6 @@ class WorkerLink:
             translated = rpc.from_grpc(error)
             log.warning("could not stop attempts", extra={"error": translated.message})
             self._check_term(translated)
-        return [None] * len(attempts)
 
     def _check_term(self, error: errors.TuttiError) -> None:
         if error.reason == STALE_EPOCH:
