@@ -48,7 +48,8 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
             settings.schedulers,
             orchestrator_id=replica,
             on_updates=driver.on_updates,
-            on_new_leader=driver.hand_over_again,
+            on_new_leader=lambda: claims.hand_over_again(),
+            stands=driver.stands,
         )
 
     driver = Driver(store, hub, link, clock_ms=clock.now_ms)

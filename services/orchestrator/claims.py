@@ -5,6 +5,7 @@ old driver, should it only have been paused, is refused at its next commit.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,7 @@ from services.orchestrator.job import resumed
 from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import Claimed, JobStore
-from tutti import backoff, errors, redis_client
+from tutti import backoff, errors, process, redis_client
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Claims:
         self._lease_seconds = lease_seconds
         self._max_driven = max_driven
         self._stopping = False
+        self._left = False
         self._look_again = True
         #: Jobs that reads which are under way may bring.
         self._expected = 0
@@ -83,12 +85,14 @@ class Claims:
                 tasks.create_task(self._read(partition), name=f"read-streams-{partition}")
 
     async def leave(self) -> None:
-        """Give the lease back: the jobs that are left may be taken over at once."""
-        await self._store.drop_lease(self.replica)
+        """Give the lease back: the jobs that are left may be taken over at once. Without Redis it runs out instead."""
+        self._left = True
+        with contextlib.suppress(errors.Unavailable):
+            await self._store.drop_lease(self.replica)
 
     async def _keep(self) -> None:
         """Refresh the lease, and look after what others left behind."""
-        while True:
+        while not self._left:
             try:
                 await self.renew()
                 await self._catalogue.refresh()
@@ -106,18 +110,26 @@ class Claims:
         await self._store.refresh_lease(self.replica, self._address, self._lease_seconds)
         lapsed = time.monotonic() > self._driver.trusted_until
         if lapsed:
+            log.warning("the lease had run out", extra={"jobs": len(self._driver)})
             await self._let_go_of_what_was_taken()
         self._driver.trusted_until = asked + self._lease_seconds
         if lapsed:
             self._driver.hand_over_again()
+
+    async def hand_over_again(self) -> None:
+        """To a leader who knows nothing yet. Of a job that was taken over unnoticed, by one who found the lease run out
+        just before it was refreshed, such a leader would believe anybody, also after its end."""
+        await process.wait_for(self._let_go_of_what_was_taken, what="Redis")
+        self._driver.hand_over_again()
 
     async def _let_go_of_what_was_taken(self) -> None:
         known = self._driver.epochs()
         stored = await self._store.epochs(known)
         taken = [job_id for job_id, epoch in known.items() if stored[job_id] != epoch]
         for job_id in taken:
-            self._driver.disown(job_id)
-        log.warning("the lease had run out", extra={"jobs": len(known), "taken_over": len(taken)})
+            self._driver.disown(job_id, epoch=known[job_id])
+        if taken:
+            log.warning("jobs were taken over", extra={"jobs": len(taken)})
 
     async def _read(self, partition: int) -> None:
         pauses = backoff.delays(0.05, 1.0)
@@ -129,7 +141,7 @@ class Claims:
                 await self._wait_and_claim(partition)
                 pauses = backoff.delays(0.05, 1.0)
             except _REDIS_REFUSES as error:
-                self.look_again()
+                self.look_again()  # what was read may be this replica's without its knowledge
                 log.warning("could not read the streams", extra={"error": error.message})
                 await asyncio.sleep(next(pauses))
 
@@ -154,12 +166,20 @@ class Claims:
             except _REDIS_REFUSES:
                 self.look_again()
 
-    async def _claim(self, partition: int, claimed: Iterable[Claimed]) -> None:
+    async def _claim(self, partition: int, claimed: Iterable[Claimed], *, holder: str = "") -> None:
+        if self._stopping:
+            return  # others inherit what a read that was under way has brought
         by_stream: dict[int, dict[str, str]] = {}
         for claim in claimed:
             by_stream.setdefault(claim.stream, {})[claim.entry] = claim.job_id
         for stream, entries in by_stream.items():
-            for stored in await self._store.claim(partition, stream, entries, self.replica):
+            try:
+                found = await self._store.claim(partition, stream, entries, self.replica, holder=holder or self.replica)
+            except errors.Unavailable:
+                # Redis may have given them to this replica all the same.
+                self.look_again()
+                raise
+            for stored in found:
                 self._driver.take(
                     stored.record,
                     epoch=stored.epoch,
@@ -176,9 +196,13 @@ class Claims:
         if not self._look_again:
             return
         self._look_again = False
-        for partition in range(self._store.partitions):
-            async for pending in self._store.own_pending(partition, self.replica):
-                await self._claim(partition, [claim for claim in pending if claim.job_id not in self._driver])
+        try:
+            for partition in range(self._store.partitions):
+                async for pending in self._store.own_pending(partition, self.replica):
+                    await self._claim(partition, [claim for claim in pending if claim.job_id not in self._driver])
+        except _REDIS_REFUSES:
+            self.look_again()
+            raise
 
     async def _take_over(self) -> None:
         for partition in range(self._store.partitions):
@@ -197,6 +221,7 @@ class Claims:
             await self._claim(
                 partition,
                 [Claimed(entry=entry, stream=stream, job_id=job_id, epoch=0) for entry, job_id in entries.items()],
+                holder=dead,
             )
         await self._store.forget_consumer(partition, stream, dead)
 

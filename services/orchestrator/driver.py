@@ -98,6 +98,8 @@ class Driver:
         metrics.JOBS_DRIVEN.set_function(lambda: len(self._driven))
         #: Until when, by the monotonic clock, nobody else may have taken this replica's jobs over.
         self.trusted_until = math.inf
+        #: Nothing more is taken or recorded: whoever drives these jobs next hears what is said from now on.
+        self._closing = False
 
     @property
     def link(self) -> SchedulerLink:
@@ -126,7 +128,7 @@ class Driver:
         """Begin to drive a job that this replica has just created or claimed. Of one that was driven before, attempts
         may be running."""
         known = self._driven.get(record.job_id)
-        if known is not None and known.epoch >= epoch:
+        if self._closing or (known is not None and known.epoch >= epoch):
             return
         if known is not None:
             self._let_go(known)
@@ -167,14 +169,23 @@ class Driver:
         """The attempts that the scheduler knows of, or should."""
         return {name: attempt for name, (attempt, _) in self._driven[job_id].open.items()}
 
-    def disown(self, job_id: str) -> None:
-        """Another replica drives it."""
+    def stands(self, order: task_pb2.TaskOrder) -> bool:
+        """Whether an order that is on its way to the scheduler may still go out. One that may not is handed over again
+        by whoever drives the job then."""
+        driven = self._driven.get(order.job_id)
+        return driven is not None and driven.epoch == order.job_epoch and time.monotonic() <= self.trusted_until
+
+    def disown(self, job_id: str, *, epoch: int) -> None:
+        """Another drives what was claimed under this epoch. Should that be this replica itself, which has claimed it
+        again meanwhile, it stays."""
         driven = self._driven.get(job_id)
-        if driven is not None:
+        if driven is not None and driven.epoch == epoch:
             self._let_go(driven)
 
     async def on_updates(self, batch: task_pb2.UpdateBatch) -> None:
         """Apply a batch of updates: one commit for each job in it."""
+        if self._closing:
+            return  # and acknowledge nothing
         receipt = _Receipt(epoch=batch.epoch, number=batch.number, left=1)
         self._receipts.append(receipt)
         now_ms = self._clock_ms()
@@ -203,6 +214,7 @@ class Driver:
 
     async def close(self) -> None:
         """Finish the commits in flight and let go of everything."""
+        self._closing = True
         for batcher in self._commits.values():
             await batcher.close()
         for driven in list(self._driven.values()):
@@ -218,7 +230,7 @@ class Driver:
     def _record(self, driven: Driven, transition: Transition, receipt: _Receipt | None = None) -> None:
         """Commit a transition, then let its events and effects out."""
         record = driven.record = transition.job
-        if driven.fenced:
+        if driven.fenced or self._closing:
             return
         events = bounds.within(transition.events, driven.recorded)
         if not (events or transition.changed):

@@ -30,7 +30,8 @@ class SchedulerLink:
         *,
         orchestrator_id: str,
         on_updates: Callable[[task_pb2.UpdateBatch], Awaitable[None]],
-        on_new_leader: Callable[[], None],
+        on_new_leader: Callable[[], Awaitable[None]],
+        stands: Callable[[task_pb2.TaskOrder], bool] = lambda order: True,
     ) -> None:
         self._id = orchestrator_id
         self._channel = rpc.channel(addresses, service=SCHEDULER)
@@ -38,6 +39,7 @@ class SchedulerLink:
         # Orders and stops go through one batcher: a stop must never overtake the order that it is about.
         self._outgoing: Batcher[task_pb2.TaskOrder | task_pb2.AttemptRef, None] = Batcher(self._send, name="hand-over")
         self._on_new_leader = on_new_leader
+        self._stands = stands
         self._follower = Follower(self._open, on_epoch=self._new_epoch, on_updates=on_updates, on_break=self._broken)
         #: The leader's term; empty until the first one is met.
         self.epoch = ""
@@ -92,7 +94,7 @@ class SchedulerLink:
         log.info("following a scheduler", extra={"epoch": epoch})
         self.epoch, self.connected, self._missed = epoch, True, False
         self._acknowledged = self._acknowledged_to_peer = 0
-        self._on_new_leader()
+        await self._on_new_leader()
 
     async def _broken(self, error: errors.TuttiError) -> None:
         self.connected = False
@@ -109,11 +111,19 @@ class SchedulerLink:
         return [None] * len(items)
 
     async def _schedule(self, orders: Sequence[task_pb2.TaskOrder]) -> None:
-        request = scheduler_pb2.ScheduleRequest(
-            orchestrator_id=self._id, epoch=self.epoch, orders=orders, acknowledged=self._acknowledged
-        )
-        if await self._insist(lambda: self._stub.Schedule(request, timeout=CALL_SECONDS)):
-            self._acknowledged_to_peer = max(self._acknowledged_to_peer, request.acknowledged)
+        acknowledged, epoch = self._acknowledged, self.epoch
+
+        def call() -> Awaitable[object]:
+            # Looked at before every try: however long an order was on its way, because this process was paused or no
+            # leader answered, it goes out only while the job is this replica's.
+            standing = [order for order in orders if self._stands(order)]
+            request = scheduler_pb2.ScheduleRequest(
+                orchestrator_id=self._id, epoch=epoch, orders=standing, acknowledged=acknowledged
+            )
+            return self._stub.Schedule(request, timeout=CALL_SECONDS)
+
+        if await self._insist(call):
+            self._acknowledged_to_peer = max(self._acknowledged_to_peer, acknowledged)
 
     async def _insist(self, call: Callable[[], Awaitable[object]]) -> bool:
         """Repeat a call until it is answered or the term is over: the next leader is told everything anew."""

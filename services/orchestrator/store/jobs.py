@@ -170,12 +170,15 @@ class JobStore:
             for entry, stream, job_id, epoch in zip(*[iter(claimed)] * 4, strict=True)
         ]
 
-    async def claim(self, partition: int, stream: int, entries: Mapping[str, str], replica: str) -> list[Stored]:
-        """Become the driver of the jobs of these entries (entry -> job id); returns those that are left to drive."""
+    async def claim(
+        self, partition: int, stream: int, entries: Mapping[str, str], replica: str, *, holder: str = ""
+    ) -> list[Stored]:
+        """Become the driver of the jobs of these entries (entry -> job id); returns those that are left to drive. With
+        a holder, only of entries that are still in its hands."""
         keys_ = [keys.streams(partition)[stream - 1]]
         keys_ += [keys.job(partition, job_id) for job_id in entries.values()]
         with redis_client.translated():
-            answers = await self._scripts["claim"](keys=keys_, args=[replica, *entries])
+            answers = await self._scripts["claim"](keys=keys_, args=[replica, holder, *entries])
         found = []
         for job_id, answer in zip(entries.values(), answers, strict=True):
             if answer:
