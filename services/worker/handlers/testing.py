@@ -10,6 +10,7 @@ test.journal {path, steps, seconds, fails}
                                 works in steps with a checkpoint after each, fails its first `fails` attempts, and says
                                 in a file `<begin, end, fail or cancelled> <job> <attempt> <steps done>`
 test.crash  {spare}             kills its own process, unless it is to be spared
+test.work   {log, …}            see `effects`
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import signal
 import time
 from typing import Any
 
+from services.worker.handlers import effects
 from tutti.handlers import Context, Handler, JsonObject, TaskFailure
 
 
@@ -123,4 +125,5 @@ def handlers() -> list[Handler]:
             input_schema=_schema(("path",), path=text, steps=count, seconds=seconds, fails=count),
         ),
         Handler(kind="test.crash", run=crash),
+        *effects.handlers(),
     ]
