@@ -24,6 +24,7 @@ class Programs:
 
     def __init__(self, options: MeshOptions, layout: Layout) -> None:
         self._layout = layout
+        self._appendfsync = options.appendfsync
         self._environment = Environment(
             os.environ, options=options, layout=layout, artifact_secret=secret.kept(options.data_dir)
         )
@@ -33,7 +34,9 @@ class Programs:
         directory = layout.directory("redis")
         return Program(
             name=REDIS,
-            argv=redis.command(redis.find_redis(), port=layout.redis_port, directory=directory),
+            argv=redis.command(
+                redis.find_redis(), port=layout.redis_port, directory=directory, appendfsync=self._appendfsync
+            ),
             env=os.environ,
             log_file=layout.log_file(REDIS),
             probe=partial(probes.until, partial(probes.redis_pong, layout.redis_url)),

@@ -62,15 +62,16 @@ def parse_version(text: str) -> tuple[int, ...]:
     return tuple(map(int, found[1].split("."))) if found else ()
 
 
-def command(install: RedisInstall, *, port: int, directory: Path) -> tuple[str, ...]:
-    """A Redis whose truth is its append-only file: what it acknowledged is there after the process was killed, and all
-    but the last second after the machine was."""
+def command(install: RedisInstall, *, port: int, directory: Path, appendfsync: str = "everysec") -> tuple[str, ...]:
+    """A Redis whose truth is its append-only file. With `everysec`, what it acknowledged is there after the process was
+    killed, unless an earlier write was just being synced: then it answers up to two seconds ahead of its file; and all
+    but the last second is there after the machine was. With `always`, everything is."""
     options = {
         "port": str(port),
         "bind": LOOPBACK,
         "dir": str(directory.resolve()),
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": appendfsync,
         "save": "",
         # What an event log takes at least: with the default of 4 KB, three quarters of a small job's memory were air.
         "stream-node-max-bytes": "512",
