@@ -30,4 +30,4 @@ def within(events: Sequence[job_pb2.Event], recorded: int, *, most: int = MOST_E
 def _note(event: job_pb2.Event, most: int) -> job_pb2.Event:
     message = f"{most:,} events are recorded; progress and log lines of this job are no longer"
     line = task_pb2.LogLine(level="WARNING", message=message)
-    return job_pb2.Event(job_id=event.job_id, time=event.time, task=event.task, attempt=event.attempt, log=line)
+    return job_pb2.Event(task=event.task, attempt=event.attempt, log=line)

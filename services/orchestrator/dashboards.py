@@ -177,9 +177,7 @@ class Dashboards:
         # A channel that nothing is published on keeps the connection subscribed while nobody watches.
         await self._pubsub.subscribe("tutti:viewing")
         while True:
-            message = await self._pubsub.get_message(timeout=None)
-            if message is None:
-                continue
+            message = await redis_client.heard(self._pubsub)
             channel = message["channel"].decode()
             board = self._boards.get(keys.owner_of_channel(channel))
             if board is None:

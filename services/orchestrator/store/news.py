@@ -40,7 +40,7 @@ async def read(store: JobStore, wanted: Mapping[str, str], *, cards: frozenset[s
             partition = ids.partition_of(job_id, store.partitions)
             pipeline.xrange(keys.events(partition, job_id), position, "+", PAGE)
             if job_id in cards:
-                pipeline.hmget(keys.job(partition, job_id), ["state", "job"])
+                pipeline.hmget(keys.job(partition, job_id), ["state", "create_ms", "spec"])
         answers = iter(await pipeline.execute())
     found = []
     for job_id in wanted:
@@ -51,12 +51,7 @@ async def read(store: JobStore, wanted: Mapping[str, str], *, cards: frozenset[s
     return found
 
 
-def _card(state: bytes | None, fixed: bytes | None) -> Card | None:
-    if state is None or fixed is None:
+def _card(state: bytes | None, create_ms: bytes | None, spec: bytes | None) -> Card | None:
+    if state is None or create_ms is None or spec is None:
         return None
-    job = job_pb2.Job.FromString(fixed)
-    return Card(
-        state=int(state),
-        create_ms=job.create_time.ToMilliseconds(),
-        labels=dict(job.spec.labels),
-    )
+    return Card(state=int(state), create_ms=int(create_ms), labels=dict(job_pb2.JobSpec.FromString(spec).labels))
