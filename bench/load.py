@@ -93,9 +93,9 @@ async def held(stage: Stage, jobs: int) -> Held:
     # What was accepted has yet to reach the scheduler; that belongs to the submission, not between the two clocks.
     await stage.queued(jobs)
     submitted = watch.phase()
-    await stage.release(jobs)
     # No tenth is left out as with the peers: once a tenth has ended, most have run and only wait to be recorded.
-    watch = _Watch(stage, max(1, await stage.waiting()))
+    watch = _Watch(stage, jobs)
+    await stage.release()
     await stage.drained()
     return Held(submit=submitted, drain=watch.phase())
 

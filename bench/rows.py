@@ -21,13 +21,14 @@ ROWS = (
     Row(title="submit + drain, workers running all along", figure="running"),
     Row(title="  submitted 100 at a time", figure="running, batches"),
     Row(
-        title="round trip, idle, p50",
+        title="round trip, idle, one call (`run`), p50",
         figure="trip p50",
         unit="ms",
         digits=2,
         promise=Promise(must=4, aim=2.5, less_is_more=True),
     ),
     Row(title="  p99", figure="trip p99", unit="ms", digits=2, promise=Promise(must=12, aim=6, less_is_more=True)),
+    Row(title="  the same with `submit`, then `watch`, p50", figure="two calls p50", unit="ms", digits=2),
     Row(
         title="event, worker → watcher, p50",
         figure="event p50",

@@ -4,22 +4,19 @@ how to tell that all of its jobs have ended."""
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import httpx
 
 from services.orchestrator.store import keys
 from tutti import redis_client, rpc
 from tutti.client import Client
 from tutti.client.client import SCHEDULER
-from tutti.embedded.children import Child
 from tutti.embedded.endpoints import Endpoints
 from tutti.embedded.mesh import Mesh
 from tutti.embedded.options import MeshOptions
-from tutti.embedded.programs import Programs
 from tutti.redis_client import Connection
 from tutti.v1 import scheduler_pb2, scheduler_pb2_grpc
 
@@ -30,6 +27,7 @@ POLL_SECONDS = 0.01
 CALL_SECONDS = 30.0
 #: A metric of the orchestrators.
 SUCCEEDED = 'tutti_jobs_ended_total{state="SUCCEEDED"}'
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,28 +76,17 @@ class Stage:
 
     async def hold(self) -> None:
         """From now on nothing is placed, and jobs are accepted as ever."""
-        try:
-            await self.scheduler.PauseQueue(scheduler_pb2.PauseQueueRequest(kind=KIND), timeout=CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                raise
-            await _stop_workers(self.mesh)
+        await self.scheduler.PauseQueue(scheduler_pb2.PauseQueueRequest(kind=KIND), timeout=CALL_SECONDS)
 
-    async def release(self, jobs: int) -> None:
-        """Let go of so many held jobs. Returns with the first of them placed."""
-        try:
-            await self.scheduler.ResumeQueue(scheduler_pb2.ResumeQueueRequest(kind=KIND), timeout=CALL_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                raise
-            _start_workers(self.mesh)
-            await self.fewer_than(jobs)
+    async def release(self) -> None:
+        """Let go of what is held."""
+        await self.scheduler.ResumeQueue(scheduler_pb2.ResumeQueueRequest(kind=KIND), timeout=CALL_SECONDS)
 
 
 @contextlib.asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
+async def stage(environment: Mapping[str, str] = _NOTHING) -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="tutti-bench-") as directory:
-        async with Mesh(_options(Path(directory))) as mesh:
+        async with Mesh(_options(Path(directory), environment)) as mesh:
             endpoints = mesh.endpoints
             redis = redis_client.connect(endpoints.redis.url)
             async with (
@@ -111,7 +98,7 @@ async def stage() -> AsyncIterator[Stage]:
                 yield Stage(mesh=mesh, client=client, redis=redis, scheduler=scheduler)
 
 
-def _options(directory: Path) -> MeshOptions:
+def _options(directory: Path, environment: Mapping[str, str]) -> MeshOptions:
     return MeshOptions(
         data_dir=directory,
         gateway_port=0,
@@ -119,24 +106,5 @@ def _options(directory: Path) -> MeshOptions:
         worker_concurrency=SLOTS,
         test_handlers=True,
         triton=False,
-        environment={"LOG_LEVEL": "WARNING"},
+        environment={"LOG_LEVEL": "WARNING", **environment},
     )
-
-
-# A scheduler that cannot hold a queue yet has its workers taken away instead, and given back once everything waits. The
-# mesh offers that to nobody, so it is done behind its back.
-
-
-async def _stop_workers(mesh: Mesh) -> None:
-    await asyncio.gather(*(worker.stop(CALL_SECONDS) for worker in _worker_stage(mesh)))
-
-
-def _start_workers(mesh: Mesh) -> None:
-    assert mesh._layout is not None  # noqa: S101  the mesh is running
-    stopped = _worker_stage(mesh)
-    stopped[:] = mesh._add(Programs(mesh._options, mesh._layout).workers())
-    mesh._stages.pop()
-
-
-def _worker_stage(mesh: Mesh) -> list[Child]:
-    return next(stage for stage in mesh._stages if stage and stage[0].name.startswith("worker"))

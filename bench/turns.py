@@ -39,13 +39,15 @@ async def throughput(jobs: int) -> dict[str, float]:
 
 async def latencies(watchers: int) -> dict[str, float]:
     """One thing at a time on an idle mesh; then a crowd of watchers, where one is asked for."""
-    async with stage() as mesh:
+    async with stage(watching.ENVIRONMENT) as mesh:
         await _warm(mesh)
         trip = await measure.round_trip(mesh.client, TRIPS)
+        two = await measure.two_calls(mesh.client, TRIPS)
         event = await measure.event_latency(mesh.client, TICKS)
         found = {
             "trip p50": trip.p50_ms,
             "trip p99": trip.p99_ms,
+            "two calls p50": two.p50_ms,
             "event p50": event.p50_ms,
             "event p99": event.p99_ms,
         }
@@ -67,7 +69,7 @@ async def rest(requests: int) -> dict[str, float]:
         second = await measure.submits(echo, requests)
         await mesh.hold()
         accepting = await measure.submits(url, requests)
-        await mesh.release(await mesh.waiting())
+        await mesh.release()
         await mesh.drained()
     bare = (first + second) / 2
     return {
