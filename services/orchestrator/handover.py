@@ -81,14 +81,14 @@ class SchedulerLink:
         request = scheduler_pb2.WatchTasksRequest(orchestrator_id=self._id, after=after)
         async for response in self._stub.WatchTasks(request):
             if not self.connected and response.batch.epoch == self.epoch:
-                self._back()
+                await self._back()
             yield response.batch
 
-    def _back(self) -> None:
+    async def _back(self) -> None:
         """The stream broke for a moment; the leader is the same."""
         self.connected, missed, self._missed = True, self._missed, False
         if missed:
-            self._on_new_leader()
+            await self._on_new_leader()
 
     async def _new_epoch(self, epoch: str) -> None:
         log.info("following a scheduler", extra={"epoch": epoch})

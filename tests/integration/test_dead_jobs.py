@@ -129,8 +129,8 @@ class TestRetry:
         job_id = await dead_job(replica, scheduler)
         claim = replica.store.claim
 
-        async def claim_and_wish(*args: Any) -> list[Stored]:
-            found = await claim(*args)
+        async def claim_and_wish(*args: Any, **more: Any) -> list[Stored]:
+            found = await claim(*args, **more)
             # The record was read without the wish, and the wish finds nobody who drives the job yet.
             assert await replica.store.cancel(job_id) == replica.name
             replica.driver.cancel(job_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import grpc
 import pytest
 
 from services.orchestrator.claims import Claims
-from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.jobs import Claimed, JobStore
+from services.orchestrator.store.records import Stored
 from tests.builders import order, progressed, started, succeeded, task_spec, worker_info
 from tests.fixtures.fleet import RunningScheduler, Stage, calling, running_scheduler, running_worker
 from tests.fixtures.replicas import running_replica
@@ -226,20 +227,26 @@ async def test_jobs_whose_claim_was_answered_to_nobody_are_driven(
     async with running_replica(redis_url, address) as replica:
         store, answers = replica.store, {"claim": 1, lost: 1}
 
-        def losing(name: str) -> Callable[..., Awaitable[Any]]:
-            real = getattr(store, name)
+        def lose(name: str) -> None:
+            if answers.get(name):
+                answers[name] -= 1
+                raise errors.Unavailable("the answer was lost")
 
-            async def call(*args: Any, **more: Any) -> Any:
-                answer = await real(*args, **more)
-                if answer and answers.get(name, 0):
-                    answers[name] -= 1
-                    raise errors.Unavailable("the answer was lost")
-                return answer
+        real_claim, real_pending = store.claim, store.own_pending
 
-            return call
+        async def claim(*args: Any, **more: Any) -> list[Stored]:
+            found = await real_claim(*args, **more)
+            if found:
+                lose("claim")
+            return found
 
-        for name in answers:
-            monkeypatch.setattr(store, name, losing(name))
+        async def own_pending(*args: Any) -> AsyncIterator[list[Claimed]]:
+            async for page in real_pending(*args):
+                lose("own_pending")
+                yield page
+
+        monkeypatch.setattr(store, "claim", claim)
+        monkeypatch.setattr(store, "own_pending", own_pending)
         await accept(store, new_job(), replica="dead", room=1)
 
         await scheduler.order(recovered=True)

@@ -159,7 +159,7 @@ async def test_nothing_is_taken_after_the_end() -> None:
     await gathering.close()
 
     with pytest.raises(RuntimeError, match="closed"):
-        gathering.submit(1)
+        _ = gathering.submit(1)
 
 
 async def test_closing_an_idle_batcher_twice_is_harmless() -> None:
