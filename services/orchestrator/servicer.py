@@ -219,10 +219,6 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             )
 
 
-def _not_built(name: str, instead: str) -> errors.NotImplementedYet:
-    return errors.NotImplementedYet(f"{name} is declared but not in this release; {instead}")
-
-
 def _refusal(error: errors.TuttiError) -> orchestrator_pb2.CreateJobsResponse.Refusal:
     return orchestrator_pb2.CreateJobsResponse.Refusal(
         code=rpc.code_of(error).value[0],

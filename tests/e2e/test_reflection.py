@@ -113,18 +113,6 @@ async def test_a_worker_says_what_it_is(mesh: Mesh) -> None:
     assert "freeSlots" in status
 
 
-async def test_what_is_declared_but_not_built_says_so(mesh: Mesh) -> None:
-    unbuilt: dict[str, dict[str, str]] = {
-        "WatchJobs": {},
-    }
-    with Reflected(mesh.endpoints.orchestrators[0].address) as server:
-        for method, request in unbuilt.items():
-            with pytest.raises(grpc.RpcError) as refused:
-                server.call(f"{ORCHESTRATOR}/{method}", request)
-            assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED, method
-            assert "not in this release" in str(refused.value.details())
-
-
 async def test_errors_carry_a_reason_and_the_field(mesh: Mesh) -> None:
     with Reflected(mesh.endpoints.orchestrators[0].address) as server, pytest.raises(grpc.RpcError) as refused:
         server.call(f"{ORCHESTRATOR}/CreateJob", {"spec": {"music": {"narrative": "x", "model": "bach"}}})

@@ -1,5 +1,6 @@
 """The kinds that the mesh serves, as this replica last read them from the store."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
@@ -14,6 +15,8 @@ class Catalogue:
     def __init__(self, read: Callable[[], Awaitable[Sequence[scheduler_pb2.KindInfo]]]) -> None:
         self._read = read
         self._asked = 0.0
+        # Of many who miss a kind at once, one asks and all wait for the answer.
+        self._asking = asyncio.Lock()
         self._seen: set[bytes] = set()
         self.kinds = Kinds()
 
@@ -25,8 +28,11 @@ class Catalogue:
 
     async def learn(self, kinds: Iterable[str]) -> None:
         """Look once more whether kinds have become known; a worker that serves them may have just registered."""
-        if all(not kind or kind in self.kinds for kind in kinds):
+        wanted = [kind for kind in kinds if kind and kind not in self.kinds]
+        if not wanted:
             return
-        if time.monotonic() - self._asked >= ASK_AGAIN_SECONDS:
-            self._asked = time.monotonic()
-            await self.refresh()
+        async with self._asking:
+            missing = any(kind not in self.kinds for kind in wanted)
+            if missing and time.monotonic() - self._asked >= ASK_AGAIN_SECONDS:
+                self._asked = time.monotonic()
+                await self.refresh()
