@@ -126,8 +126,7 @@ class Intake:
             async def flush(batch: list[_Entering]) -> list[_Answer]:
                 return await self._store_batch(partition, batch)
 
-            # Callers wait for this, and often have only so many jobs on their way: a longer pause would be theirs.
-            self._doors[partition] = Batcher(flush, name=f"create-{partition}", max_items=256, longest_gap=0.002)
+            self._doors[partition] = Batcher(flush, name=f"create-{partition}", max_items=256)
         return self._doors[partition]
 
     async def _store_batch(self, partition: int, batch: Sequence[_Entering]) -> list[_Answer]:
