@@ -15,7 +15,8 @@ from services.orchestrator.driver import Driver
 from services.orchestrator.job import resumed
 from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.store import keys
-from services.orchestrator.store.jobs import Claimed, JobStore
+from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.values import Claimed
 from tutti import backoff, errors, process, redis_client
 
 log = logging.getLogger(__name__)

@@ -16,14 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from google.protobuf import struct_pb2
-
-from services.orchestrator import attempts, bounds, ids, job, metrics
+from services.orchestrator import attempts, bounds, ids, job, metrics, orders
 from services.orchestrator.handover import SchedulerLink
 from services.orchestrator.job_record import Effect, HandOver, JobRecord, Stop, TaskRecord, Transition
-from services.orchestrator.plan import resolved_input
 from services.orchestrator.store import records
-from services.orchestrator.store.jobs import Commit, Committed, JobStore, stream_number
+from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.values import Commit, Committed, stream_number
 from services.orchestrator.watch import WatchHub
 from tutti import backoff, errors
 from tutti.batching import Batcher
@@ -59,7 +57,6 @@ class Driven:
     fenced: bool = False
 
 
-_NO_RESULT = struct_pb2.Struct()
 #: Where the timer of the job itself is kept; no task has this name.
 _THE_JOB = ""
 
@@ -355,10 +352,8 @@ class Driver:
 
     def _order(self, driven: Driven, task: TaskRecord) -> task_pb2.TaskOrder | None:
         record = driven.record
-        planned = next(planned for planned in record.plan.tasks if planned.name == task.name)
-        results = {name: record.tasks[name].result or _NO_RESULT for name in task.needs}
         try:
-            given = resolved_input(planned.input, results)
+            return orders.order_of(record, task, job_epoch=driven.epoch)
         except errors.InvalidInput as error:
             failure = task_pb2.Failure(reason=error.reason, message=error.message)
             update = task_pb2.Update(
@@ -366,23 +361,6 @@ class Driver:
             )
             self._record(driven, job.apply(record, [update], self._clock_ms()))
             return None
-        return task_pb2.TaskOrder(
-            job_id=record.job_id,
-            task=task.name,
-            attempt=task.attempt,
-            kind=task.kind,
-            input=given,
-            owner=record.owner,
-            priority=record.spec.priority or task_pb2.PRIORITY_NORMAL,
-            resources=planned.resources if planned.HasField("resources") else None,
-            labels=planned.worker_labels,
-            timeout=record.spec.attempt_timeout if record.spec.HasField("attempt_timeout") else None,
-            resume_from=task.checkpoint,
-            request_id=record.request_id,
-            traceparent=record.traceparent,
-            suspect=attempts.is_suspect(record, task),
-            job_epoch=driven.epoch,
-        )
 
     def _let_go(self, driven: Driven) -> None:
         driven.fenced = True

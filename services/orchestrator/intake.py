@@ -13,7 +13,8 @@ from services.orchestrator.job_record import JobRecord, Transition, new_task, re
 from services.orchestrator.plan import compile_spec, kinds_of
 from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.quota import Quota
-from services.orchestrator.store.jobs import FULL, Claimed, JobStore, NewJob
+from services.orchestrator.store.jobs import FULL, JobStore
+from services.orchestrator.store.values import Claimed, NewJob
 from tutti import errors
 from tutti.batching import Batcher
 from tutti.telemetry import context as trace_context

@@ -9,7 +9,8 @@ import pytest
 
 from services.orchestrator import dashboards, job
 from services.orchestrator.dashboards import Dashboards
-from services.orchestrator.store.jobs import JobStore, NewJob
+from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.values import NewJob
 from tests.builders import NOW_MS, logged, started, succeeded
 from tests.fixtures.stores import accept, commit_of, new_job, open_store
 from tests.fixtures.waiting import eventually

@@ -10,8 +10,9 @@ import grpc
 import pytest
 
 from services.orchestrator.claims import Claims
-from services.orchestrator.store.jobs import Claimed, JobStore
+from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.store.records import Stored
+from services.orchestrator.store.values import Claimed
 from tests.builders import order, progressed, started, succeeded, task_spec, worker_info
 from tests.fixtures.fleet import RunningScheduler, Stage, calling, running_scheduler, running_worker
 from tests.fixtures.replicas import running_replica

@@ -7,7 +7,8 @@ import pytest
 from services.orchestrator import job
 from services.orchestrator.job_record import JobRecord, Transition
 from services.orchestrator.store import keys
-from services.orchestrator.store.jobs import Claimed, JobStore
+from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.values import Claimed
 from services.orchestrator.upkeep import Upkeep
 from tests.builders import NOW_MS, checkpointed, failed, logged, progressed, started, stopped, succeeded, task_spec
 from tests.fixtures.keyspace import leftovers

@@ -4,7 +4,8 @@ import pytest
 
 from services.orchestrator import ids, job
 from services.orchestrator.store import keys
-from services.orchestrator.store.jobs import JobStore, NewJob
+from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.values import NewJob
 from tests.builders import JOB_ID, NOW_MS, succeeded
 from tests.fixtures import stores
 from tests.fixtures.stores import (

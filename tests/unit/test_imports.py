@@ -19,6 +19,8 @@ MODELS_NEED = MUSIC_NEEDS | {"music", "triton_python_backend_utils"}
 PURE = (
     "services.orchestrator.attempts",
     "services.orchestrator.job",
+    "services.orchestrator.orders",
+    "services.orchestrator.store.values",
     "services.orchestrator.job_again",
     "services.orchestrator.job_record",
     "services.orchestrator.plan.compiler",

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from services.orchestrator import ids
 from services.orchestrator.job_record import JobRecord, Transition
 from services.orchestrator.store import keys, records
-from services.orchestrator.store.jobs import SCRIPTS, JobStore, recorded
+from services.orchestrator.store.jobs import SCRIPTS, JobStore
 from services.orchestrator.store.records import Stored
+from services.orchestrator.store.values import recorded
 from tutti import redis_client
 from tutti.v1 import job_pb2
 

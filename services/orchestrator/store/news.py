@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from services.orchestrator import ids
 from services.orchestrator.store import keys
-from services.orchestrator.store.jobs import JobStore, event_of
+from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.values import event_of
 from tutti import redis_client
 from tutti.v1 import job_pb2
 
