@@ -62,7 +62,10 @@ def _application(*, max_body_bytes: int) -> FastAPI:
             RequestValidationError: problems.on_bad_parameters,
         },
         responses=schemas.PROBLEM,
+        # `Boundary` records the request; the framework would record it once more.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    jobs.add_submit(app.router)
     for router in _ROUTERS:
         app.include_router(router)
     return app
@@ -72,10 +75,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     response = await problems.on_http_exception(request, error)
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The router names the methods of the first route that fits the path; others may share it.
-        response.headers["Allow"] = ", ".join(sorted(_methods_at(request.url.path)))
+        response.headers["Allow"] = ", ".join(sorted(_methods_at(request.app, request.url.path)))
     return response
 
 
-def _methods_at(path: str) -> set[str]:
-    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, Route)]
+def _methods_at(app: FastAPI, path: str) -> set[str]:
+    everywhere = (app.router, *_ROUTERS)
+    routes = [route for router in everywhere for route in router.routes if isinstance(route, Route)]
     return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
