@@ -147,9 +147,8 @@ def translated() -> Iterator[None]:
 def _honour_cancellation() -> None:
     """Raise a cancellation that the library has swallowed.
 
-    Seen as a watcher that went on after it was cancelled, once in a dozen tries. The likely cause, read and not proven:
-    the library looks at a pooled connection under a timeout of zero, whose TimeoutError can take the place of a
-    cancellation that comes in the same moment."""
+    Seen as a watcher that went on after it was cancelled, once in a dozen tries. The cause is not known: the look at a
+    pooled connection under a timeout of zero, which was suspected first, is not what this version of the library does."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
