@@ -147,8 +147,8 @@ def translated() -> Iterator[None]:
 def _honour_cancellation() -> None:
     """Raise a cancellation that the library has swallowed.
 
-    Seen as a watcher that went on after it was cancelled, once in a dozen tries. The cause is not known: the look at a
-    pooled connection under a timeout of zero, which was suspected first, is not what this version of the library does."""
+    Seen as a watcher that went on after it was cancelled, once in a dozen tries. The cause is not known: what was
+    suspected first, a look at pooled connections under a timeout of zero, this version of the library does not do."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
