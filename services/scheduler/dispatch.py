@@ -166,10 +166,15 @@ class Dispatcher:
 
     def _attach(self, held: Held, orchestrator_id: str, order: task_pb2.TaskOrder) -> None:
         metrics.ATTACHED.inc()
+        unheard: list[task_pb2.Update] = []
+        if held.orchestrator_id != orchestrator_id:
+            # What the one before has not recorded. Its own stream tells the same one everything anyway.
+            self._forget_recorded(held)
+            unheard = [update for _, update in held.kept]
+            held.kept.clear()
         held.orchestrator_id, held.order, held.job_epoch = orchestrator_id, order, order.job_epoch
         self.placement.attach(held.claim, order)
         outbox = self._peers.outbox(orchestrator_id)
-        unheard, held.kept = [update for _, update in held.kept], []
         if held.started:
             outbox.put(held.update(started=task_pb2.Update.Started(worker_id=held.worker_id)))
         else:
@@ -177,6 +182,10 @@ class Dispatcher:
         for update in (*unheard, *held.backlog):
             self._say(held, update)
         held.backlog.clear()
+
+    def _forget_recorded(self, held: Held) -> None:
+        if held.kept:
+            held.recorded(self._peers.acknowledged_by(held.orchestrator_id))
 
     # --- placement
 
@@ -323,6 +332,7 @@ class Dispatcher:
                 continue
             if is_terminal(update):
                 ended = True
+                self._forget_recorded(held)
                 self.leases.end(held, update)
                 self.placement.end(held.claim)
             elif not held.started:
@@ -344,8 +354,8 @@ class Dispatcher:
         outbox = self._peers.outbox(held.orchestrator_id)
         number = outbox.put(update)
         if belongs_to_job(update):
-            held.kept = [(n, kept) for n, kept in held.kept if n > outbox.acknowledged]
-            held.kept.append((number, update))
+            held.recorded(outbox.acknowledged)
+            held.keep(number, update)
         return number
 
     def _stale(self, link: WorkerLink, update: task_pb2.Update) -> None:
@@ -372,6 +382,7 @@ class Dispatcher:
         if held.order is not None:
             log.info("an attempt is lost", extra={"lease": held.lease_id, "why": why, **_named(held.order)})
         update = held.update(lost=task_pb2.Update.Lost(worker_id=held.worker_id, message=why))
+        self._forget_recorded(held)
         self.leases.end(held, update)
         self.placement.end(held.claim)
         self._say(held, update)

@@ -4,6 +4,7 @@ A task has at most one lease. An update counts only under the current one; that 
 given up, and a task that was handed out again.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from tutti.v1 import task_pb2
 
 #: Updates after which a lease is over.
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "lost"})
+#: What is kept of one attempt for an orchestrator that takes its job over; of more, the oldest log lines go.
+MOST_KEPT = 10_000
 
 
 @dataclass(slots=True)
@@ -37,9 +40,9 @@ class Held:
     started: bool = False
     #: What was said before any orchestrator asked.
     backlog: list[task_pb2.Update] = field(default_factory=list)
-    #: Files and checkpoints that were said, with their numbers on the orchestrator's stream. They belong to the job:
-    #: should that orchestrator die before it recorded them, its successor must hear them.
-    kept: list[tuple[int, task_pb2.Update]] = field(default_factory=list)
+    #: Files, checkpoints and log lines that were said, with their numbers on the orchestrator's stream. They belong to
+    #: the job: should that orchestrator die before it recorded them, its successor must hear them.
+    kept: deque[tuple[int, task_pb2.Update]] = field(default_factory=deque)
 
     @property
     def key(self) -> TaskKey:
@@ -53,6 +56,16 @@ class Held:
             lease_id=self.lease_id,
             job_epoch=self.job_epoch,
         )
+
+    def keep(self, number: int, update: task_pb2.Update) -> None:
+        if len(self.kept) >= MOST_KEPT and self.kept[0][1].HasField("log"):
+            self.kept.popleft()
+        self.kept.append((number, update))
+
+    def recorded(self, number: int) -> None:
+        """Its orchestrator has recorded everything up to this number."""
+        while self.kept and self.kept[0][0] <= number:
+            self.kept.popleft()
 
     def update(self, **what: Any) -> task_pb2.Update:
         return task_pb2.Update(
@@ -142,7 +155,7 @@ def lease_term(lease_id: str) -> int:
 
 def belongs_to_job(update: task_pb2.Update) -> bool:
     """Whether it is more than news: something that the job is poorer without."""
-    return update.WhichOneof("what") in ("artifact", "checkpoint")
+    return update.WhichOneof("what") in ("artifact", "checkpoint", "log")
 
 
 def is_terminal(update: task_pb2.Update) -> bool:

@@ -253,7 +253,7 @@ class TestOrchestratorDies:
             running_worker([scheduler], tmp_path, stage.handlers()),
         ):
             await first.schedule(store)
-            await first.hears(store, "artifact")
+            await first.hears(store, "log")
             await first.hears(store, "checkpoint")
             await first.leave()
 
@@ -263,7 +263,7 @@ class TestOrchestratorDies:
             await second.hears(store, "succeeded")
 
             assert stage.begun == ["job-0/main.1"]
-            assert {"artifact", "checkpoint"} <= set(second.heard(store))
+            assert {"artifact", "checkpoint", "log"} <= set(second.heard(store))
 
     async def test_its_successor_hears_of_an_end_that_it_had_not_recorded(
         self, scheduler: RunningScheduler, stage: Stage, tmp_path: Path

@@ -70,7 +70,7 @@ def test_a_line_shows_everybody_and_both_ratios() -> None:
 def test_a_peer_that_was_not_measured_leaves_its_cell_empty() -> None:
     (line,) = rows.lines({"trip p50": 3.0}, {"saq": {"trip p50": 2.7}, "bullmq": {}})
     found = rows.cells(line, ["saq", "bullmq"])
-    assert found == ["round trip, idle, p50", "3.00 ms", "2.70 ms", "", "", "", "≤ 4 / 2.5", "must"]
+    assert found == ["round trip, idle, one call (`run`), p50", "3.00 ms", "2.70 ms", "", "", "", "≤ 4 / 2.5", "must"]
 
 
 def test_without_peers_the_table_has_no_columns_for_them() -> None:
