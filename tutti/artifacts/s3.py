@@ -127,12 +127,11 @@ class S3Store(ArtifactStore):
         return True
 
     async def _put_parts(self, artifact: Artifact, source: Source) -> bool:
-        target = self._object(artifact.key)
         async with AsyncExitStack() as on_failure:
-            async with self._deadline():
-                created = await self._client.create_multipart_upload(**self._description(artifact))
-            upload = {**target, "UploadId": created["UploadId"]}
-            on_failure.push_async_callback(self._abort, upload)
+            # Shielded: cancelled between S3's beginning it and our hearing of it, nobody would know what to abort.
+            beginning = asyncio.create_task(self._begin(artifact), name=f"begin the upload of {artifact.key}")
+            on_failure.push_async_callback(self._abort_begun, beginning)
+            upload = await asyncio.shield(beginning)
             parts = [part async for part in self._upload_parts(upload, artifact, source)]
             try:
                 async with self._deadline():
@@ -145,6 +144,16 @@ class S3Store(ArtifactStore):
                 raise
             on_failure.pop_all()
         return True
+
+    async def _begin(self, artifact: Artifact) -> dict[str, str]:
+        async with self._deadline():
+            created = await self._client.create_multipart_upload(**self._description(artifact))
+        return {**self._object(artifact.key), "UploadId": created["UploadId"]}
+
+    async def _abort_begun(self, beginning: "asyncio.Task[dict[str, str]]") -> None:
+        await asyncio.wait([beginning])
+        if not beginning.cancelled() and beginning.exception() is None:
+            await self._abort(beginning.result())
 
     async def _upload_parts(
         self, upload: Mapping[str, str], artifact: Artifact, source: Source
