@@ -71,7 +71,9 @@ async def test_jobs_of_a_killed_worker_are_run_by_another(mesh: Mesh, client: Cl
     logs = await asyncio.wait_for(asyncio.gather(*watching), 60)
     jobs = [await client.get(job_id) for job_id in ids]
     assert {job.state for job in jobs} == {job_pb2.JOB_STATE_SUCCEEDED}
-    assert {job.tasks[0].attempt for job in jobs} == {1, 2}
+    attempts = {job.tasks[0].attempt for job in jobs}
+    assert 1 in attempts, "what the other worker ran is not disturbed"
+    assert max(attempts) > 1
     for log in logs:
         check_log(log)
 
