@@ -12,12 +12,11 @@ from services.orchestrator.store.jobs import JobStore
 from tests.chaos.faults import Done
 from tests.chaos.found import Seen
 from tests.chaos.scenario import What
+from tests.fixtures.keyspace import LONG_LIVED
 from tutti.v1 import job_pb2
 
 #: Events of a job that are read at once; none of a run has nearly as many.
 MOST_EVENTS = 20_000
-#: Keys that stay for good; every other one expires, except streams, which are empty.
-LASTING = frozenset({keys.PARTITIONS, keys.KINDS, "tutti:scheduler:term"})
 
 
 async def jobs_of(store: JobStore) -> dict[str, Seen]:
@@ -43,7 +42,8 @@ async def leftovers(store: JobStore, jobs: Mapping[str, Seen]) -> list[str]:
     found = [line for p in partitions for stream in keys.streams(p) for line in await _stream(store, stream)]
     found += [line for p in partitions for line in await _quota(store, p)]
     found += await _dead(store, jobs)
-    lasting = LASTING.union(*([*keys.streams(p), keys.open_jobs(p)] for p in partitions))
+    # Every other one expires, except streams, which are empty, and indexes, which upkeep cleans.
+    lasting = LONG_LIVED.union(*([*keys.streams(p), keys.open_jobs(p)] for p in partitions))
     indexes = tuple(prefix for p in partitions for prefix in (keys.owner_prefix(p), keys.dead(p, "")))
     async for raw in store.redis.scan_iter(count=1_000):
         key = raw.decode()
