@@ -50,6 +50,9 @@ QUICK_RECONNECT: list[tuple[str, Any]] = [
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
+#: Connections of a channel's own. Channels of one process would share them, and with them the health checks: when such
+#: a connection breaks just as it is made, gRPC's client crashes the process (1.71 to 1.85, whatever polls).
+OWN_CONNECTIONS: tuple[str, Any] = ("grpc.use_local_subchannel_pool", 1)
 _SERVER_OPTIONS: list[tuple[str, Any]] = [
     *_COMMON_OPTIONS,
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
@@ -186,7 +189,7 @@ def channel(addresses: Sequence[str], *, service: str = "") -> grpc.aio.Channel:
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
     if service:
         config["healthCheckConfig"] = {"serviceName": service}
-    options = [*_COMMON_OPTIONS, *QUICK_RECONNECT, ("grpc.service_config", json.dumps(config))]
+    options = [*_COMMON_OPTIONS, *QUICK_RECONNECT, OWN_CONNECTIONS, ("grpc.service_config", json.dumps(config))]
     return grpc.aio.insecure_channel(target(addresses), options=options)
 
 
