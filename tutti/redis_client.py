@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hiredis
 import redis.exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio import Connection as RedisConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from tutti import errors, redis_urls
 from tutti.redis_cluster import Cluster, Watched
+from tutti.redis_line import LineClient
 
 #: Commands that do not block on purpose are answered within so many seconds, or Redis counts as away.
 ANSWER_SECONDS = 5.0
@@ -24,16 +23,6 @@ MOST_CONNECTIONS = 64
 MOST_WAITING = 512
 #: A channel that is silent for so long is asked whether it is still there.
 SILENCE_SECONDS = 10.0
-
-
-class _PackedConnection(RedisConnection):
-    """Packs commands in C. redis-py does that for its blocking connections only; here it is a third of what a script
-    call with hundreds of arguments costs."""
-
-    def pack_command(self, *args: Any) -> list[bytes]:
-        name, *rest = args
-        words = name.split() if isinstance(name, str) else [name]
-        return [hiredis.pack_command((*words, *rest))]
 
 
 #: redis-py types every answer as "bytes or str or None, or an awaitable of that", whatever the connection decodes; the
@@ -48,15 +37,21 @@ def connect(url: str, *, blocking: bool = False) -> Connection:
     Retries are the callers' business: they know which of their commands may be repeated."""
     many = redis_urls.parse(url)
     if many is None:
-        return Redis.from_pool(_pool(url, blocking))
+        return _client(url, blocking)
     if many.kind == redis_urls.CLUSTER:
-        return Cluster(many.addresses, lambda address: Redis.from_pool(_pool(many.of(address), blocking)))
+        return Cluster(many.addresses, lambda address: _client(many.of(address), blocking))
     return Watched(
         many.service,
         many.addresses,
-        lambda sentinel: Redis.from_pool(_pool(many.of(sentinel, named=False), blocking=False)),
-        lambda master: Redis.from_pool(_pool(many.of(master), blocking)),
+        lambda sentinel: _client(many.of(sentinel, named=False), blocking=False),
+        lambda master: _client(many.of(master), blocking),
     )
+
+
+def _client(url: str, blocking: bool) -> Redis:
+    """Of one server. What blocks needs a connection for each command; what does not shares one."""
+    pool = _pool(url, blocking)
+    return Redis.from_pool(pool) if blocking else LineClient(pool, answer_seconds=ANSWER_SECONDS)
 
 
 def _pool(url: str, blocking: bool) -> BlockingConnectionPool:
@@ -71,7 +66,6 @@ def _pool(url: str, blocking: bool) -> BlockingConnectionPool:
         retry=Retry(NoBackoff(), 0),
         # RESP2 answers have one shape for lists and maps in every version of the library and the server.
         protocol=2,
-        connection_class=_PackedConnection,  # rediss:// and unix:// bring classes of their own
     )
 
 

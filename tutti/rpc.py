@@ -2,6 +2,7 @@
 table between our errors and gRPC statuses. Also the metadata that travels with every call.
 """
 
+import asyncio
 import contextlib
 import ipaddress
 import json
@@ -132,6 +133,14 @@ def translated() -> Any:
         raise from_grpc(error) from error
 
 
+async def answer_after_what_follows() -> None:
+    """Let what a call has set off go out before its answer does: somebody waits for the one, and nobody for the other.
+
+    Two turns of the loop: a task that was started begins in the first, and what it sends goes out in the second."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: errors.TuttiError) -> NoReturn:
     """End a call with the status that stands for an error, with ErrorInfo and, for a bad field, BadRequest."""
     code, message = code_of(error), _cut(error.message)
@@ -204,10 +213,7 @@ class Server:
     """A gRPC server with health, reflection, error translation and the caller's journey in the logging context."""
 
     def __init__(self, *, services: Sequence[str]) -> None:
-        self._grpc = grpc.aio.server(
-            interceptors=[_Boundary()],
-            options=_SERVER_OPTIONS,
-        )
+        self._grpc = grpc.aio.server(options=_SERVER_OPTIONS)
         self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self._services = tuple(services)
@@ -215,8 +221,9 @@ class Server:
         reflection.enable_server_reflection(names, self._grpc)
 
     @property
-    def grpc(self) -> grpc.aio.Server:
-        return self._grpc
+    def grpc(self) -> Any:
+        """What generated code adds a service to."""
+        return _Registry(self._grpc)
 
     def bind(self, address: str) -> str:
         """Take host:port (port 0: any free one); returns the address in use. Nothing is answered before `start`."""
@@ -243,29 +250,35 @@ class Server:
         await self._grpc.stop(grace_seconds)
 
 
-class _Boundary(grpc.aio.ServerInterceptor):
-    """The outermost frame of every call: no traceback passes it."""
+class _Registry:
+    """Puts the outermost frame around each method as it is added, so that no traceback passes it. An interceptor would
+    be put around each call anew."""
 
-    async def intercept_service(
-        self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
-    ) -> Any:
-        handler = await continuation(details)
-        # Health and reflection are libraries' own; they neither raise our errors nor log under a journey.
-        if handler is None or not details.method.startswith("/tutti."):
-            return handler
-        if handler.request_streaming:
-            raise AssertionError("no RPC of Tutti streams requests")
-        if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                _streaming(handler.unary_stream, details.method),
-                request_deserializer=handler.request_deserializer,
-                response_serializer=handler.response_serializer,
-            )
-        return grpc.unary_unary_rpc_method_handler(
-            _unary(handler.unary_unary, details.method),
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Generated code says everything twice; the other form is all that is needed."""
+
+    def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
+        framed = {name: _framed(handler, f"/{service}/{name}") for name, handler in handlers.items()}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, framed),))
+
+
+def _framed(handler: Any, method: str) -> "grpc.RpcMethodHandler[Any, Any]":
+    if handler.request_streaming:
+        raise AssertionError("no RPC of Tutti streams requests")
+    if handler.response_streaming:
+        return grpc.unary_stream_rpc_method_handler(
+            _streaming(handler.unary_stream, method),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
+    return grpc.unary_unary_rpc_method_handler(
+        _unary(handler.unary_unary, method),
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
 
 
 def _unary(behaviour: Callable[[Any, Any], Awaitable[Any]], method: str) -> Callable[[Any, Any], Awaitable[Any]]:

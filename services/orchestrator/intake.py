@@ -14,7 +14,7 @@ from services.orchestrator.plan import compile_spec, kinds_of
 from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.quota import Quota
 from services.orchestrator.store.jobs import FULL, JobStore
-from services.orchestrator.store.values import Claimed, NewJob
+from services.orchestrator.store.values import Claimed, NewJob, recorded
 from tutti import errors
 from tutti.batching import Batcher
 from tutti.telemetry import context as trace_context
@@ -26,8 +26,9 @@ LONGEST_REQUEST_ID = 200
 LONGEST_OWNER = 128
 
 
-#: `created`, `conflict` or the id of an earlier job; or why there is none.
-_Answer = str | errors.TuttiError
+#: `created`, `conflict` or the id of an earlier job; or why there is none. Of a job that was created and claimed in the
+#: same breath, the claim.
+_Answer = str | Claimed | errors.TuttiError
 
 
 class _Entering(NamedTuple):
@@ -65,6 +66,19 @@ class Intake:
             raise answer
         return answer
 
+    async def begin(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> tuple[str, job_pb2.Event | None]:
+        """Accept one job; returns its id and, where this replica drives it from now on, its first event."""
+        await self._catalogue.learn(kinds_of(request.spec))
+        entering = self._prepare(owner, request)
+        job_id = entering.new.record.job_id
+        answer = await self._submit(entering)
+        settled = _settled(request, job_id, answer)
+        if isinstance(settled, errors.TuttiError):
+            raise settled
+        if not isinstance(answer, Claimed):
+            return settled, None
+        return job_id, recorded(job_id, [entering.new.event], (1, answer.cursor.encode()))[0]
+
     async def create_all(
         self, owner: str, requests: Sequence[orchestrator_pb2.CreateJobRequest]
     ) -> list[str | errors.TuttiError]:
@@ -89,8 +103,10 @@ class Intake:
             entering = self._prepare(owner, request)
         except errors.TuttiError as error:
             return "", error
-        job_id = entering.new.record.job_id
-        return job_id, self._door(ids.partition_of(job_id, self._store.partitions)).submit(entering)
+        return entering.new.record.job_id, self._submit(entering)
+
+    def _submit(self, entering: _Entering) -> "asyncio.Future[_Answer]":
+        return self._door(ids.partition_of(entering.new.record.job_id, self._store.partitions)).submit(entering)
 
     def _prepare(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> _Entering:
         _check_names(owner, request.request_id)
@@ -141,32 +157,35 @@ class Intake:
             self._claims.look_again()
             raise
         metrics.JOBS_CREATED.inc(answers.count("created"))
-        self._begin(partition, batch, claimed)
+        begun = self._begin(partition, batch, claimed)
         return [
             self._quota.refusal(limits[new.record.owner], int(answer.removeprefix(FULL)))
             if answer.startswith(FULL)
-            else answer
+            else begun.get(new.record.job_id, answer)
             for new, answer in zip(jobs, answers, strict=True)
         ]
 
-    def _begin(self, partition: int, batch: Iterable[_Entering], claimed: Sequence[Claimed]) -> None:
-        """Drive what was claimed in the same breath; what others had left waiting is read first."""
+    def _begin(self, partition: int, batch: Iterable[_Entering], claimed: Sequence[Claimed]) -> dict[str, Claimed]:
+        """Drive what was claimed in the same breath, and return that; what others had left waiting is read first."""
         entered = {entering.new.record.job_id: entering.transition for entering in batch}
-        others = []
+        others, begun = [], {}
         for claim in claimed:
             transition = entered.get(claim.job_id)
             if transition is None:
                 others.append(claim)
                 continue
+            if claim.cursor:
+                begun[claim.job_id] = claim
             self._driver.take(
                 transition.job, epoch=claim.epoch, entry=claim.entry, commits=0, effects=transition.effects
             )
         if others:
             self._claims.claim_soon(partition, others)
+        return begun
 
 
-def _settled(request: orchestrator_pb2.CreateJobRequest, job_id: str, answer: _Answer) -> _Answer:
-    if answer == "created":
+def _settled(request: orchestrator_pb2.CreateJobRequest, job_id: str, answer: _Answer) -> str | errors.TuttiError:
+    if isinstance(answer, Claimed) or answer == "created":
         return job_id
     if answer == "conflict":
         answer = errors.Conflict(

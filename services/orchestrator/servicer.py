@@ -64,8 +64,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self, request: orchestrator_pb2.RunJobRequest, context: Context
     ) -> AsyncIterator[orchestrator_pb2.RunJobResponse]:
         owner = rpc.owner_of(context)
-        job_id = await self._intake.create(owner, request.create)
-        async for events in self._hub.watch(job_id, "", owner=owner):
+        job_id, first = await self._intake.begin(owner, request.create)
+        async for events in self._hub.watch(job_id, "", owner=owner, first=first):
             yield orchestrator_pb2.RunJobResponse(events=(await self._responses.of(events)).events)
 
     async def CreateJobs(

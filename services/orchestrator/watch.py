@@ -15,6 +15,7 @@ from services.orchestrator import ids
 from services.orchestrator.job_record import JOB_AT_REST
 from services.orchestrator.store import keys
 from services.orchestrator.store.jobs import JobStore
+from services.orchestrator.store.values import Look
 from tutti import backoff, errors, redis_client
 from tutti.bell import Bell
 from tutti.v1 import job_pb2
@@ -120,12 +121,15 @@ class WatchHub:
             tail.clear()
             tail.bell.ring()
 
-    async def watch(self, job_id: str, after: str, *, owner: str = "") -> AsyncIterator[Sequence[job_pb2.Event]]:
+    async def watch(
+        self, job_id: str, after: str, *, owner: str = "", first: job_pb2.Event | None = None
+    ) -> AsyncIterator[Sequence[job_pb2.Event]]:
         """Everything after the cursor, then what happens, until the job is at rest and all is said. With an owner, the
-        job of any other is not found."""
+        job of any other is not found. With its first event, it is one that this replica has just begun to drive: there
+        is nothing to look for yet."""
         async with self._tail(job_id) as tail:
             pokes = tail.pokes
-            look = await self._store.look(job_id, after, PAGE)
+            look = await self._store.look(job_id, after, PAGE) if first is None else _begun(owner, self._replica, first)
             if owner and look.owner != owner:
                 raise ids.no_such_job(job_id)
             events: Sequence[job_pb2.Event] = look.events
@@ -260,6 +264,16 @@ class WatchHub:
 
     def _channel(self, job_id: str) -> str:
         return keys.events(ids.partition_of(job_id, self._store.partitions), job_id)
+
+
+def _begun(owner: str, replica: str, first: job_pb2.Event) -> Look:
+    return Look(
+        owner=owner,
+        state=job_pb2.JOB_STATE_QUEUED,
+        last_event_id=first.event_id,
+        driver=replica,
+        events=[first],
+    )
 
 
 def _job_of(channel: str) -> str:

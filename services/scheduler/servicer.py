@@ -12,7 +12,7 @@ from services.scheduler.dispatch import Dispatcher
 from services.scheduler.leader import Election
 from services.scheduler.lost import LostWorker
 from services.scheduler.workers import WorkerLink
-from tutti import errors
+from tutti import errors, rpc
 from tutti.v1 import scheduler_pb2, scheduler_pb2_grpc
 
 DEFAULT_PAGE, LARGEST_PAGE = 100, 1_000
@@ -41,6 +41,7 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         dispatcher.check_epoch(request.epoch)
         dispatcher.acknowledge(request.orchestrator_id, request.acknowledged)
         dispatcher.schedule(request.orchestrator_id, request.orders)
+        await rpc.answer_after_what_follows()
         return scheduler_pb2.ScheduleResponse()
 
     async def WatchTasks(

@@ -7,7 +7,7 @@ import grpc
 
 from services.worker import metrics
 from services.worker.runner import Runner
-from tutti import errors
+from tutti import errors, rpc
 from tutti.v1 import scheduler_pb2, worker_pb2, worker_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -28,6 +28,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             raise errors.Unavailable("this worker is shutting down; place the leases elsewhere", reason="DRAINING")
         self._runner.acknowledge(request.acknowledged)
         self._runner.execute(request.leases)
+        await rpc.answer_after_what_follows()
         return worker_pb2.ExecuteResponse()
 
     async def WatchAttempts(

@@ -100,8 +100,8 @@ class JobStore:
         with redis_client.translated():
             answers, claimed = await self._scripts["create"](keys=keys_, args=args)
         return [answer.decode() for answer in answers], [
-            Claimed(entry=entry.decode(), stream=stream, job_id=job_id.decode(), epoch=epoch)
-            for entry, stream, job_id, epoch in zip(*[iter(claimed)] * 4, strict=True)
+            Claimed(entry=entry.decode(), stream=stream, job_id=job_id.decode(), epoch=epoch, cursor=cursor.decode())
+            for entry, stream, job_id, epoch, cursor in zip(*[iter(claimed)] * 5, strict=True)
         ]
 
     async def claim(

@@ -30,6 +30,8 @@ class Claimed(NamedTuple):
     stream: int
     job_id: str
     epoch: int
+    #: Of the job's first event, where it was created in the same breath.
+    cursor: str = ""
 
 
 class Commit(NamedTuple):

@@ -9,7 +9,7 @@
 --                     stream (1..3), request id given ("1" or ""), digest of the spec, event,
 --                     number of field values, field, value, ...
 -- Result  { per job: "created" | the id of an earlier job with this request id | "conflict" | "full <unfinished jobs>",
---           claimed: { entry id, stream (1..3), job id, epoch, ... } }
+--           claimed: { entry id, stream (1..3), job id, epoch, cursor of its first event ("" unless it is new), ... } }
 --
 -- One script, because a caller is given an id only when the record, its first event, the entry on the stream and the
 -- idempotency key are all there; and because claiming in the same breath saves a round trip through XREADGROUP.
@@ -66,8 +66,9 @@ if replica ~= '' and room > 0 then
       local read = redis.call('XREADGROUP', 'GROUP', 'orchestrators', replica, 'COUNT', room, 'STREAMS', KEYS[s], '>')
       if read then
         for _, entry in ipairs(read[1][2]) do
-          local id, epoch = entry[2][2], 1
+          local id, epoch, cursor = entry[2][2], 1, ''
           if fresh[id] then
+            cursor = fresh[id][5]
             write(fresh[id], epoch)
             fresh[id] = nil
           else
@@ -79,6 +80,7 @@ if replica ~= '' and room > 0 then
           claimed[#claimed + 1] = s
           claimed[#claimed + 1] = id
           claimed[#claimed + 1] = epoch
+          claimed[#claimed + 1] = cursor
         end
       end
     end
