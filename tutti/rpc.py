@@ -8,7 +8,7 @@ import ipaddress
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 import grpc
 from google.protobuf import any_pb2
@@ -22,6 +22,9 @@ from tutti.telemetry import context as trace_context
 from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
+
+Q = TypeVar("Q")
+A = TypeVar("A")
 
 ERROR_DOMAIN = "tutti"
 HEALTH = "grpc.health.v1.Health"
@@ -141,6 +144,43 @@ async def answer_after_what_follows() -> None:
     await asyncio.sleep(0)
 
 
+class Lane(Generic[Q, A]):
+    """Requests of one kind to one server, on a stream that stays open: a message costs a third of what a call does. One
+    is under way at a time; what goes wrong with one ends the stream, and the next opens another."""
+
+    def __init__(self, open_stream: "Callable[[], grpc.aio.StreamStreamCall[Q, A]]") -> None:
+        self._open = open_stream
+        self._stream: grpc.aio.StreamStreamCall[Q, A] | None = None
+        self._turn = asyncio.Lock()
+
+    async def call(self, request: Q, *, timeout: float) -> A:
+        """Raises our errors: those that the server refuses with, and Unavailable when it does not answer in time."""
+        async with self._turn:
+            if self._stream is None:
+                self._stream = self._open()
+            stream = self._stream
+            try:
+                with translated():
+                    async with asyncio.timeout(timeout):
+                        await stream.write(request)
+                        answer = await stream.read()
+                if answer is grpc.aio.EOF:
+                    raise errors.Unavailable("the server ended the stream", reason="CUT_OFF")
+                return cast(A, answer)
+            except BaseException as error:
+                self.leave()
+                if isinstance(error, TimeoutError | asyncio.InvalidStateError):
+                    # The other is what a write says to a stream that has just ended.
+                    raise errors.Unavailable("the server does not answer", reason="CUT_OFF") from error
+                raise
+
+    def leave(self) -> None:
+        """Hang up; the next request opens a stream, perhaps to another server."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.cancel()
+
+
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: errors.TuttiError) -> NoReturn:
     """End a call with the status that stands for an error, with ErrorInfo and, for a bad field, BadRequest."""
     code, message = code_of(error), _cut(error.message)
@@ -217,13 +257,15 @@ class Server:
         self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         self._services = tuple(services)
+        #: Streams of requests that are being answered: they would stay for as long as their callers do.
+        self._lanes: set[asyncio.Task[Any]] = set()
         names = (*services, HEALTH, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc)
 
     @property
     def grpc(self) -> Any:
         """What generated code adds a service to."""
-        return _Registry(self._grpc)
+        return _Registry(self._grpc, self._lanes)
 
     def bind(self, address: str) -> str:
         """Take host:port (port 0: any free one); returns the address in use. Nothing is answered before `start`."""
@@ -247,6 +289,8 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Tell clients to go elsewhere, let calls in flight end within the grace, then close."""
         await self._health.enter_graceful_shutdown()
+        for lane in self._lanes:
+            lane.cancel()
         await self._grpc.stop(grace_seconds)
 
 
@@ -254,20 +298,25 @@ class _Registry:
     """Puts the outermost frame around each method as it is added, so that no traceback passes it. An interceptor would
     be put around each call anew."""
 
-    def __init__(self, server: grpc.aio.Server) -> None:
+    def __init__(self, server: grpc.aio.Server, lanes: "set[asyncio.Task[Any]]") -> None:
         self._server = server
+        self._lanes = lanes
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Generated code says everything twice; the other form is all that is needed."""
 
     def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
-        framed = {name: _framed(handler, f"/{service}/{name}") for name, handler in handlers.items()}
+        framed = {name: _framed(handler, f"/{service}/{name}", self._lanes) for name, handler in handlers.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, framed),))
 
 
-def _framed(handler: Any, method: str) -> "grpc.RpcMethodHandler[Any, Any]":
+def _framed(handler: Any, method: str, lanes: "set[asyncio.Task[Any]]") -> "grpc.RpcMethodHandler[Any, Any]":
     if handler.request_streaming:
-        raise AssertionError("no RPC of Tutti streams requests")
+        return grpc.stream_stream_rpc_method_handler(
+            _lane(_streaming(handler.stream_stream, method), lanes),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
     if handler.response_streaming:
         return grpc.unary_stream_rpc_method_handler(
             _streaming(handler.unary_stream, method),
@@ -302,6 +351,22 @@ def _streaming(
                     yield response
             except Exception as error:  # noqa: BLE001  the boundary of every call
                 await _abort_with(context, error, method)
+
+    return call
+
+
+def _lane(
+    behaviour: Callable[[Any, Any], AsyncIterator[Any]], lanes: "set[asyncio.Task[Any]]"
+) -> Callable[[Any, Any], AsyncIterator[Any]]:
+    async def call(requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  gRPC runs each call in one
+        lanes.add(task)
+        try:
+            async for response in behaviour(requests, context):
+                yield response
+        finally:
+            lanes.discard(task)
 
     return call
 

@@ -8,8 +8,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-import grpc
-
 from tutti import backoff, errors, rpc
 from tutti.batching import Batcher
 from tutti.client.client import SCHEDULER
@@ -36,6 +34,7 @@ class SchedulerLink:
         self._id = orchestrator_id
         self._channel = rpc.channel(addresses, service=SCHEDULER)
         self._stub = scheduler_pb2_grpc.SchedulerServiceStub(self._channel)
+        self._scheduling = rpc.Lane(self._stub.Schedule)
         # Orders and stops go through one batcher: a stop must never overtake the order that it is about.
         self._outgoing: Batcher[task_pb2.TaskOrder | task_pb2.AttemptRef, None] = Batcher(self._send, name="hand-over")
         self._on_new_leader = on_new_leader
@@ -94,6 +93,7 @@ class SchedulerLink:
         log.info("following a scheduler", extra={"epoch": epoch})
         self.epoch, self.connected, self._missed = epoch, True, False
         self._acknowledged = self._acknowledged_to_peer = 0
+        self._scheduling.leave()  # a leader before this one may still hold the other end
         await self._on_new_leader()
 
     async def _broken(self, error: errors.TuttiError) -> None:
@@ -107,8 +107,12 @@ class SchedulerLink:
             await self._schedule(orders)
         if stops:
             stop = scheduler_pb2.CancelTasksRequest(orchestrator_id=self._id, epoch=self.epoch, attempts=stops)
-            await self._insist(lambda: self._stub.CancelTasks(stop, timeout=CALL_SECONDS))
+            await self._insist(lambda: self._cancel(stop))
         return [None] * len(items)
+
+    async def _cancel(self, stop: scheduler_pb2.CancelTasksRequest) -> None:
+        with rpc.translated():
+            await self._stub.CancelTasks(stop, timeout=CALL_SECONDS)
 
     async def _schedule(self, orders: Sequence[task_pb2.TaskOrder]) -> None:
         acknowledged, epoch = self._acknowledged, self.epoch
@@ -120,7 +124,7 @@ class SchedulerLink:
             request = scheduler_pb2.ScheduleRequest(
                 orchestrator_id=self._id, epoch=epoch, orders=standing, acknowledged=acknowledged
             )
-            return self._stub.Schedule(request, timeout=CALL_SECONDS)
+            return self._scheduling.call(request, timeout=CALL_SECONDS)
 
         if await self._insist(call):
             self._acknowledged_to_peer = max(self._acknowledged_to_peer, acknowledged)
@@ -132,11 +136,10 @@ class SchedulerLink:
             try:
                 await call()
                 return True
-            except grpc.aio.AioRpcError as error:
-                translated = rpc.from_grpc(error)
-                if isinstance(translated, errors.PreconditionFailed):
-                    return False
-                log.warning("could not reach the scheduler", extra={"error": translated.message})
+            except errors.PreconditionFailed:
+                return False
+            except errors.TuttiError as error:
+                log.warning("could not reach the scheduler", extra={"error": error.message})
             await asyncio.sleep(next(pauses))
         return False
 

@@ -34,15 +34,16 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         return self.dispatcher
 
     async def Schedule(
-        self, request: scheduler_pb2.ScheduleRequest, context: Context
-    ) -> scheduler_pb2.ScheduleResponse:
-        dispatcher = self._leading()
-        _require(request.orchestrator_id, "orchestrator_id")
-        dispatcher.check_epoch(request.epoch)
-        dispatcher.acknowledge(request.orchestrator_id, request.acknowledged)
-        dispatcher.schedule(request.orchestrator_id, request.orders)
-        await rpc.answer_after_what_follows()
-        return scheduler_pb2.ScheduleResponse()
+        self, requests: AsyncIterator[scheduler_pb2.ScheduleRequest], context: Context
+    ) -> AsyncIterator[scheduler_pb2.ScheduleResponse]:
+        async for request in requests:
+            dispatcher = self._leading()
+            _require(request.orchestrator_id, "orchestrator_id")
+            dispatcher.check_epoch(request.epoch)
+            dispatcher.acknowledge(request.orchestrator_id, request.acknowledged)
+            dispatcher.schedule(request.orchestrator_id, request.orders)
+            await rpc.answer_after_what_follows()
+            yield scheduler_pb2.ScheduleResponse()
 
     async def WatchTasks(
         self, request: scheduler_pb2.WatchTasksRequest, context: Context

@@ -57,6 +57,7 @@ class WorkerLink:
         self._on_superseded = on_superseded
         self._channel = rpc.channel([info.address])
         self._stub = worker_pb2_grpc.WorkerServiceStub(self._channel)
+        self._executing = rpc.Lane(self._stub.Execute)
         # Leases and stops go through one batcher: a stop that overtook its lease would be answered as LOST, and the
         # attempt would begin after its job has ended.
         self._outgoing: Batcher[task_pb2.Lease | task_pb2.AttemptRef, None] = Batcher(
@@ -151,12 +152,11 @@ class WorkerLink:
             if self._gone:
                 break  # its channel is closed
             try:
-                await self._stub.Execute(request, timeout=CALL_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                translated = rpc.from_grpc(error)
-                log.warning("leases were not taken", extra={"worker": self.info.worker_id, "error": translated.message})
-                self._check_term(translated)
-                if translated.reason == DRAINING:
+                await self._executing.call(request, timeout=CALL_SECONDS)
+            except errors.TuttiError as error:
+                log.warning("leases were not taken", extra={"worker": self.info.worker_id, "error": error.message})
+                self._check_term(error)
+                if error.reason == DRAINING:
                     self._on_refused(leases)
                     break
             else:

@@ -22,14 +22,17 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._term = 0
         self.draining = False
 
-    async def Execute(self, request: worker_pb2.ExecuteRequest, context: Context) -> worker_pb2.ExecuteResponse:
-        self._check_term(request.term)
-        if self.draining and request.leases:
-            raise errors.Unavailable("this worker is shutting down; place the leases elsewhere", reason="DRAINING")
-        self._runner.acknowledge(request.acknowledged)
-        self._runner.execute(request.leases)
-        await rpc.answer_after_what_follows()
-        return worker_pb2.ExecuteResponse()
+    async def Execute(
+        self, requests: AsyncIterator[worker_pb2.ExecuteRequest], context: Context
+    ) -> AsyncIterator[worker_pb2.ExecuteResponse]:
+        async for request in requests:
+            self._check_term(request.term)
+            if self.draining and request.leases:
+                raise errors.Unavailable("this worker is shutting down; place the leases elsewhere", reason="DRAINING")
+            self._runner.acknowledge(request.acknowledged)
+            self._runner.execute(request.leases)
+            await rpc.answer_after_what_follows()
+            yield worker_pb2.ExecuteResponse()
 
     async def WatchAttempts(
         self, request: worker_pb2.WatchAttemptsRequest, context: Context

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-import grpc
 import httpx
 import pytest
 import pytest_asyncio
@@ -16,7 +15,7 @@ import pytest_asyncio
 from tests.builders import seconds
 from tests.fixtures.journal import Journal
 from tests.fixtures.meshes import client_of, eventually, kill, running_mesh
-from tutti import rpc
+from tutti import errors, rpc
 from tutti.client import Client, task
 from tutti.embedded import Mesh
 from tutti.embedded.endpoints import Replica
@@ -181,9 +180,9 @@ async def test_a_paused_leader_steps_down_and_nothing_runs_twice(mesh: Mesh, cli
     for worker in mesh.endpoints.workers:
         async with rpc.channel([worker.address]) as channel:
             stub = worker_pb2_grpc.WorkerServiceStub(channel)
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await stub.Execute(worker_pb2.ExecuteRequest(term=1), timeout=10)
-        assert rpc.from_grpc(caught.value).reason == "STALE_EPOCH"
+            with pytest.raises(errors.PreconditionFailed) as caught:
+                await rpc.Lane(stub.Execute).call(worker_pb2.ExecuteRequest(term=1), timeout=10)
+        assert caught.value.reason == "STALE_EPOCH"
         assert await metric(worker, "tutti_worker_stale_calls_total") >= 1
     check_logs(await watching)
     assert [journal.told(job_id) for job_id in ids] == [[("begin", 1), ("end", 1)]] * 4

@@ -95,6 +95,16 @@ def counted(counter: Any) -> float:
     return float(counter._value.get())
 
 
+async def first_answer(method: Any, request: Any) -> Any:
+    """Whatever the method streams."""
+    if isinstance(method, grpc.aio.StreamStreamMultiCallable):
+        call = method(timeout=5)
+        await call.write(request)
+        return await call.read()
+    call = method(request, timeout=5)
+    return await (call.read() if isinstance(method, grpc.aio.UnaryStreamMultiCallable) else call)
+
+
 #: Calls to a worker that carry the leader's term.
 OF_A_LEADER: dict[str, Callable[..., Any]] = {
     "Execute": worker_pb2.ExecuteRequest,
@@ -125,8 +135,7 @@ class TestEarlierTerms:
         before = counted(worker_metrics.STALE_CALLS)
 
         request = OF_A_LEADER[method](term=int(caller.epoch) - 1)
-        call = getattr(at_worker, method)(request, timeout=5)
-        assert await refused(call.read() if method == "WatchAttempts" else call) == stale("STALE_EPOCH")
+        assert await refused(first_answer(getattr(at_worker, method), request)) == stale("STALE_EPOCH")
 
         assert counted(worker_metrics.STALE_CALLS) == before + 1
         assert stage.cancelled == []
@@ -141,7 +150,7 @@ class TestEarlierTerms:
         before = counted(scheduler_metrics.STALE_CALLS.labels(reason="STALE_EPOCH"))
 
         for request in OF_ANOTHER_TERM[method]:
-            assert await refused(getattr(at_scheduler, method)(request, timeout=5)) == stale("STALE_EPOCH")
+            assert await refused(first_answer(getattr(at_scheduler, method), request)) == stale("STALE_EPOCH")
 
         counter = scheduler_metrics.STALE_CALLS.labels(reason="STALE_EPOCH")
         assert counted(counter) == before + len(OF_ANOTHER_TERM[method])
@@ -155,7 +164,7 @@ class TestEarlierTerms:
         await caller.hears(HOLD, "started")
         former = caller.epoch
 
-        await at_worker.Execute(worker_pb2.ExecuteRequest(term=int(former) + 1), timeout=5)
+        await first_answer(at_worker.Execute, worker_pb2.ExecuteRequest(term=int(former) + 1))
         await caller.schedule(order("next"))
 
         await eventually(lambda: int(caller.epoch) > int(former), what="it leads under a later term")

@@ -105,11 +105,12 @@ class Slow(worker_pb2_grpc.WorkerServiceServicer):
         yield worker_pb2.WatchAttemptsResponse(batch=task_pb2.UpdateBatch(epoch="i1"))
         await asyncio.Event().wait()
 
-    async def Execute(self, request: Any, context: Any) -> worker_pb2.ExecuteResponse:
-        self.asked.set()
-        await self.let.wait()
-        self.told.append("execute")
-        return worker_pb2.ExecuteResponse()
+    async def Execute(self, requests: Any, context: Any) -> AsyncIterator[worker_pb2.ExecuteResponse]:
+        async for _ in requests:
+            self.asked.set()
+            await self.let.wait()
+            self.told.append("execute")
+            yield worker_pb2.ExecuteResponse()
 
     async def CancelTasks(self, request: Any, context: Any) -> worker_pb2.WorkerServiceCancelTasksResponse:
         self.told.append("cancel")

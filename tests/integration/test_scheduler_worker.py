@@ -286,10 +286,11 @@ class TestStreams:
     async def test_a_worker_refuses_a_leader_of_an_earlier_term(self, start: Start) -> None:
         async with start(joins=False) as worker:
             stub = worker_pb2_grpc.WorkerServiceStub(channel := rpc.channel([worker.address]))
-            await stub.Execute(worker_pb2.ExecuteRequest(term=7), timeout=5)
+            lane = rpc.Lane(stub.Execute)
+            await lane.call(worker_pb2.ExecuteRequest(term=7), timeout=5)
 
-            with pytest.raises(errors.PreconditionFailed) as caught, rpc.translated():
-                await stub.Execute(worker_pb2.ExecuteRequest(term=6), timeout=5)
+            with pytest.raises(errors.PreconditionFailed) as caught:
+                await lane.call(worker_pb2.ExecuteRequest(term=6), timeout=5)
 
             await channel.close()
         assert caught.value.reason == "STALE_EPOCH"

@@ -40,7 +40,7 @@ class SchedulerServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.Schedule = channel.unary_unary(
+        self.Schedule = channel.stream_stream(
                 '/tutti.v1.SchedulerService/Schedule',
                 request_serializer=tutti_dot_v1_dot_scheduler__pb2.ScheduleRequest.SerializeToString,
                 response_deserializer=tutti_dot_v1_dot_scheduler__pb2.ScheduleResponse.FromString,
@@ -116,12 +116,15 @@ class SchedulerServiceServicer:
     UNAVAILABLE: not the leader, or shutting down. Retry; the channel will find the leader.
     """
 
-    def Schedule(self, request, context):
+    def Schedule(self, request_iterator, context):
         """Takes a batch of attempts to be placed. Idempotent by (job, task, attempt): an order that is queued or leased
         already changes nothing, and where things stand is said again on the update stream.
 
         The promise lasts as long as the term: on a new epoch the caller hands over again, marked `recovered`, whatever has
         not ended. Also carries the acknowledgement of updates seen; may be empty for that alone.
+
+        Each request is answered in turn when its orders are queued. A refusal ends the stream, and what was sent after it
+        counts as not said. One stream may carry many requests, for a message costs a third of a call.
 
         FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Watch again and hand over anew.
         """
@@ -244,7 +247,7 @@ class SchedulerServiceServicer:
 
 def add_SchedulerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Schedule': grpc.unary_unary_rpc_method_handler(
+            'Schedule': grpc.stream_stream_rpc_method_handler(
                     servicer.Schedule,
                     request_deserializer=tutti_dot_v1_dot_scheduler__pb2.ScheduleRequest.FromString,
                     response_serializer=tutti_dot_v1_dot_scheduler__pb2.ScheduleResponse.SerializeToString,
@@ -327,7 +330,7 @@ class SchedulerService:
     """
 
     @staticmethod
-    def Schedule(request,
+    def Schedule(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -337,8 +340,8 @@ class SchedulerService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
+        return grpc.experimental.stream_stream(
+            request_iterator,
             target,
             '/tutti.v1.SchedulerService/Schedule',
             tutti_dot_v1_dot_scheduler__pb2.ScheduleRequest.SerializeToString,

@@ -22,12 +22,15 @@ class SchedulerServiceStub:
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Schedule: _aio.UnaryUnaryMultiCallable[_scheduler_pb2.ScheduleRequest, _scheduler_pb2.ScheduleResponse]
+    Schedule: _aio.StreamStreamMultiCallable[_scheduler_pb2.ScheduleRequest, _scheduler_pb2.ScheduleResponse]
     """Takes a batch of attempts to be placed. Idempotent by (job, task, attempt): an order that is queued or leased
     already changes nothing, and where things stand is said again on the update stream.
 
     The promise lasts as long as the term: on a new epoch the caller hands over again, marked `recovered`, whatever has
     not ended. Also carries the acknowledgement of updates seen; may be empty for that alone.
+
+    Each request is answered in turn when its orders are queued. A refusal ends the stream, and what was sent after it
+    counts as not said. One stream may carry many requests, for a message costs a third of a call.
 
       FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Watch again and hand over anew.
     """
@@ -105,14 +108,17 @@ class SchedulerServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Schedule(
         self,
-        request: _scheduler_pb2.ScheduleRequest,
-        context: _aio.ServicerContext[_scheduler_pb2.ScheduleRequest, _abc.Awaitable[_scheduler_pb2.ScheduleResponse]],
-    ) -> _abc.Awaitable[_scheduler_pb2.ScheduleResponse]:
+        request_iterator: _abc.AsyncIterator[_scheduler_pb2.ScheduleRequest],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_scheduler_pb2.ScheduleRequest], _abc.AsyncIterator[_scheduler_pb2.ScheduleResponse]],
+    ) -> _abc.AsyncIterator[_scheduler_pb2.ScheduleResponse]:
         """Takes a batch of attempts to be placed. Idempotent by (job, task, attempt): an order that is queued or leased
         already changes nothing, and where things stand is said again on the update stream.
 
         The promise lasts as long as the term: on a new epoch the caller hands over again, marked `recovered`, whatever has
         not ended. Also carries the acknowledgement of updates seen; may be empty for that alone.
+
+        Each request is answered in turn when its orders are queued. A refusal ends the stream, and what was sent after it
+        counts as not said. One stream may carry many requests, for a message costs a third of a call.
 
           FAILED_PRECONDITION (STALE_EPOCH): `epoch` is not this leader's. Watch again and hand over anew.
         """

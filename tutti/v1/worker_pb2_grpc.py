@@ -35,7 +35,7 @@ class WorkerServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.Execute = channel.unary_unary(
+        self.Execute = channel.stream_stream(
                 '/tutti.v1.WorkerService/Execute',
                 request_serializer=tutti_dot_v1_dot_worker__pb2.ExecuteRequest.SerializeToString,
                 response_deserializer=tutti_dot_v1_dot_worker__pb2.ExecuteResponse.FromString,
@@ -61,10 +61,13 @@ class WorkerServiceServicer:
     """Owns execution: handlers, models, artifacts. Called by the scheduler's leader only.
     """
 
-    def Execute(self, request, context):
+    def Execute(self, request_iterator, context):
         """Runs a batch of attempts. For a lease that is running or has ended it changes nothing, and where things stand is
         said again on the update stream. A lease that cannot be taken (no such handler, no room) is answered there too, as a
         retryable failure. Also carries the acknowledgement of updates seen; may be empty for that alone.
+
+        Each request is answered in turn when its leases are taken. A refusal ends the stream, and what was sent after it
+        counts as not said.
 
         FAILED_PRECONDITION (STALE_EPOCH): a later leader has spoken to this worker. Step down.
         UNAVAILABLE: shutting down. Place the leases elsewhere.
@@ -105,7 +108,7 @@ class WorkerServiceServicer:
 
 def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Execute': grpc.unary_unary_rpc_method_handler(
+            'Execute': grpc.stream_stream_rpc_method_handler(
                     servicer.Execute,
                     request_deserializer=tutti_dot_v1_dot_worker__pb2.ExecuteRequest.FromString,
                     response_serializer=tutti_dot_v1_dot_worker__pb2.ExecuteResponse.SerializeToString,
@@ -138,7 +141,7 @@ class WorkerService:
     """
 
     @staticmethod
-    def Execute(request,
+    def Execute(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -148,8 +151,8 @@ class WorkerService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
+        return grpc.experimental.stream_stream(
+            request_iterator,
             target,
             '/tutti.v1.WorkerService/Execute',
             tutti_dot_v1_dot_worker__pb2.ExecuteRequest.SerializeToString,

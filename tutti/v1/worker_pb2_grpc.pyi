@@ -16,10 +16,13 @@ class WorkerServiceStub:
     """Owns execution: handlers, models, artifacts. Called by the scheduler's leader only."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Execute: _aio.UnaryUnaryMultiCallable[_worker_pb2.ExecuteRequest, _worker_pb2.ExecuteResponse]
+    Execute: _aio.StreamStreamMultiCallable[_worker_pb2.ExecuteRequest, _worker_pb2.ExecuteResponse]
     """Runs a batch of attempts. For a lease that is running or has ended it changes nothing, and where things stand is
     said again on the update stream. A lease that cannot be taken (no such handler, no room) is answered there too, as a
     retryable failure. Also carries the acknowledgement of updates seen; may be empty for that alone.
+
+    Each request is answered in turn when its leases are taken. A refusal ends the stream, and what was sent after it
+    counts as not said.
 
       FAILED_PRECONDITION (STALE_EPOCH): a later leader has spoken to this worker. Step down.
       UNAVAILABLE: shutting down. Place the leases elsewhere.
@@ -47,12 +50,15 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Execute(
         self,
-        request: _worker_pb2.ExecuteRequest,
-        context: _aio.ServicerContext[_worker_pb2.ExecuteRequest, _abc.Awaitable[_worker_pb2.ExecuteResponse]],
-    ) -> _abc.Awaitable[_worker_pb2.ExecuteResponse]:
+        request_iterator: _abc.AsyncIterator[_worker_pb2.ExecuteRequest],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_worker_pb2.ExecuteRequest], _abc.AsyncIterator[_worker_pb2.ExecuteResponse]],
+    ) -> _abc.AsyncIterator[_worker_pb2.ExecuteResponse]:
         """Runs a batch of attempts. For a lease that is running or has ended it changes nothing, and where things stand is
         said again on the update stream. A lease that cannot be taken (no such handler, no room) is answered there too, as a
         retryable failure. Also carries the acknowledgement of updates seen; may be empty for that alone.
+
+        Each request is answered in turn when its leases are taken. A refusal ends the stream, and what was sent after it
+        counts as not said.
 
           FAILED_PRECONDITION (STALE_EPOCH): a later leader has spoken to this worker. Step down.
           UNAVAILABLE: shutting down. Place the leases elsewhere.
