@@ -2,8 +2,8 @@
 
 python -m bench.cancel [--cancels N]
 
-A mesh of its own with a real Triton. Each time a track of ten minutes is being rendered; the model's own gauge is asked
-every few milliseconds, so a figure is too large by as much as one look takes.
+A mesh of its own with a real Triton. Each time a track of ten minutes is being rendered, all of its stems at once; the
+model's own gauge is asked every few milliseconds, so a figure is too large by as much as one look takes.
 """
 
 import argparse
@@ -52,7 +52,7 @@ async def measured(endpoints: Endpoints, cancels: int) -> Latency:
 
 async def _rendering(client: Client, job_id: str) -> None:
     async for event in client.watch(job_id):
-        if event.HasField("progress") and event.task == "render":
+        if event.HasField("progress") and event.task.startswith("render-"):
             return
 
 

@@ -59,10 +59,11 @@ def required(source: Mapping[str, Any], name: str, path: str = "") -> Any:
     return source[name]
 
 
-def only(source: Mapping[str, Any], known: Sequence[str]) -> None:
+def only(source: Mapping[str, Any], known: Sequence[str], path: str = "") -> None:
     for name in source:
         if name not in known:
-            raise RequestError(str(name)[:80], f"is not a parameter. Known: {', '.join(sorted(known))}.")
+            field = f"{path}.{name}" if path else str(name)
+            raise RequestError(field[:120], f"is not a parameter. Known: {', '.join(sorted(known))}.")
 
 
 def _shown(value: Any) -> str:

@@ -1,62 +1,76 @@
 """A request for a composition, checked and completed from the prompt and the genre's habits; each choice explained."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from music import fields, seeds
+from music import fields, given, resolution
 from music.errors import RequestError
+from music.genres import GENRES, Genre
+from music.limits import (
+    HIGHEST_TRUE_PEAK,
+    LOUDEST_LOUDNESS,
+    LOWEST_TRUE_PEAK,
+    QUIETEST_LOUDNESS,
+    read_seed,
+)
+from music.plan import Note
+from music.players import Cast, cast
 from music.prompt import PromptHints, read_prompt
-from music.styles import DEFAULT_GENRE, STYLES, Style
+from music.resolution import NO_REFERENCE, Reference, Resolved
 from music.theory import Key, Meter, parse_key
 
-SHORTEST_SECONDS = 1.0
-LONGEST_SECONDS = 600.0
-DEFAULT_SECONDS = 30.0
-SLOWEST_BPM = 30.0
-FASTEST_BPM = 300.0
-LONGEST_PROMPT = 2000
-SIGNATURES = {"2": 2, "3": 3, "4": 4, "6": 6, "2/4": 2, "3/4": 3, "4/4": 4, "6/8": 6}
-COMPOSITION_MODES = ("full", "lyrics-first", "melody-only")
-#: Parameters of other engines and of later stages: accepted, and reported as ignored.
-IGNORED = (
-    "chords",
-    "continue_from",
-    "guidance",
-    "instruments",
-    "loop",
-    "loudness_target",
-    "lyrics",
-    "melody",
+__all__ = ["PARAMETERS", "Composition", "Resolved", "read_seed", "resolve"]
+
+DEFAULT_STRENGTH = 0.5
+DEFAULT_LOUDNESS = -14.0
+DEFAULT_TRUE_PEAK = -1.0
+#: A reference is not followed into silence, nor to where only distortion is louder.
+QUIETEST_MATCH, LOUDEST_MATCH = -24.0, -8.0
+MOST_TEMPERATURE = 2.0
+FORMATS = ("wav", "flac", "ogg", "opus", "mp3")
+SAMPLE_RATES = (44100, 48000)
+BIT_DEPTHS = ("16", "24", "f32")
+#: What this engine acts upon.
+ACTED_UPON = (
+    "prompt",
     "negative_prompt",
+    "duration",
+    "bpm",
+    "key",
+    "time_signature",
+    "seed",
+    "mode",
+    "genre",
+    "mood",
+    "energy",
+    "swing",
+    "instruments",
+    "stems",
+    "structure",
+    "chords",
+    "melody",
+    "lyrics",
+    "loop",
+    "temperature",
     "reference",
     "strength",
-    "structure",
-    "swing",
-    "temperature",
-    "top_k",
-    "top_p",
+    "loudness_target",
     "true_peak",
 )
-ACTED_UPON = ("prompt", "duration", "bpm", "key", "time_signature", "seed", "genre", "mood", "energy", "mode")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Resolved:
-    """One parameter's value and what became of the caller's wish.
-
-    `exact`: the value asked for. `hint`: chosen because of what was asked. `default`: nothing was asked.
-    `ignored`: asked for, and without effect in this engine.
-    """
-
-    value: Any
-    honoured: str
+#: What the stage that writes files acts upon.
+WRITTEN = ("format", "sample_rate", "bit_depth")
+#: Parameters of sampled models: accepted, and reported as ignored.
+IGNORED = ("continue_from", "guidance", "top_k", "top_p")
+PARAMETERS = (*ACTED_UPON, *WRITTEN, *IGNORED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Composition:
     """Everything that composing needs to know; `resolved` says where each value came from."""
 
+    prompt: str
+    negative_prompt: str
     duration_seconds: float
     bpm: float
     key: Key
@@ -66,11 +80,44 @@ class Composition:
     genre: str
     mood: str
     energy: float
+    #: Where the off-beat falls between two beats: 0.5 is straight, 0.67 a triplet.
+    swing: float
+    #: The stems that may play.
+    stems: frozenset[str]
+    #: The stems that were asked for by name or by word, whatever the genre does usually.
+    asked_stems: frozenset[str]
+    #: Names from INSTRUMENTS that were asked for, best first.
+    instruments: tuple[str, ...]
+    avoided: frozenset[str]
+    #: (kind, bars, energy or None); empty: choose a form.
+    structure: tuple[tuple[str, int, float | None], ...]
+    #: Symbols, one a bar, from the start again when they are used up; empty: choose.
+    chords: tuple[str, ...]
+    #: A tune that was given as notes; empty: compose one.
+    melody: tuple[Note, ...]
+    #: A tune that was given as ABC text or as a MIDI file in base64; empty: none.
+    melody_source: str
+    #: Lines as they were given. `[chorus]` names a section, an empty line parts stanzas.
+    lyrics: tuple[str, ...]
+    loop: bool
+    #: How far the composer strays from what is usual: 0 not at all, 1 as ever, 2 far.
+    variation: float
+    #: LUFS and dBTP.
+    loudness_target: float
+    true_peak: float
+    #: A style analysis: may hold bpm, key, energy, tilt_db, loudness.
+    reference: Mapping[str, Any] | None
+    #: How closely the reference is followed, 0 to 1.
+    strength: float
     resolved: Mapping[str, Resolved]
 
     @property
-    def style(self) -> Style:
-        return STYLES[self.genre]
+    def genre_facts(self) -> Genre:
+        return GENRES[self.genre]
+
+    @property
+    def minor(self) -> bool:
+        return self.key.mode == "minor"
 
     @property
     def beats(self) -> float:
@@ -82,27 +129,48 @@ class Composition:
         return max(1, int(self.beats / self.meter.beats + 1e-9))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Details:
+    """What was given at length, read."""
+
+    structure: tuple[tuple[str, int, float | None], ...]
+    chords: tuple[str, ...]
+    melody: tuple[Note, ...]
+    melody_source: str
+    lyrics: tuple[str, ...]
+    resolved: Mapping[str, Resolved]
+
+
 def resolve(request: Mapping[str, Any]) -> Composition:
     """Raises RequestError, naming the field and the remedy, for a request that cannot be composed."""
-    fields.only(request, [*ACTED_UPON, *IGNORED])
-    given = {name: value for name, value in request.items() if value is not None}
-    prompt = fields.text(given.get("prompt", ""), "prompt", longest=LONGEST_PROMPT)
-    hints = read_prompt(prompt)
-    chosen: dict[str, Resolved] = {"prompt": Resolved(value=prompt, honoured="hint" if prompt else "default")}
-    chosen["duration"] = _duration(given)
-    chosen["seed"] = _seed(given)
-    chosen["mode"] = _mode(given)
-    chosen["genre"] = _genre(given, hints)
-    style = STYLES[chosen["genre"].value]
-    chosen["mood"] = _mood(given, hints)
-    mood_hints = read_prompt(chosen["mood"].value)
-    chosen["energy"] = _energy(given, hints, mood_hints, style)
-    draw = seeds.generator(chosen["seed"].value, "request")
-    chosen["bpm"] = _bpm(given, hints, style, chosen["energy"].value, float(draw.uniform(0.3, 0.7)))
-    chosen["key"] = _key(given, hints, mood_hints.mode or style.mode, int(draw.integers(12)))
-    chosen["time_signature"] = _time_signature(given, hints)
-    ignored = {name: Resolved(value=given[name], honoured="ignored") for name in IGNORED if name in given}
+    fields.only(request, PARAMETERS)
+    asked = {name: value for name, value in request.items() if value is not None}
+    chosen: dict[str, Resolved] = {
+        "prompt": resolution.prompt(asked, "prompt"),
+        "negative_prompt": resolution.prompt(asked, "negative_prompt"),
+    }
+    hints = read_prompt(chosen["prompt"].value, chosen["negative_prompt"].value)
+    reference = _reference(asked, chosen)
+    chosen |= _music(asked, hints, reference)
+    meter = Meter(signature=chosen["time_signature"].value)
+    slots = given.read_structure(asked["structure"]) if "structure" in asked else ()
+    chosen["duration"] = resolution.duration(asked, hints, chosen["bpm"].value, meter, slots)
+    chosen |= _loop(asked, hints, chosen, meter)
+    facts = GENRES[chosen["genre"].value]
+    chosen["swing"] = resolution.swing(asked, hints, facts, meter)
+    key = parse_key(chosen["key"].value)
+    bars = max(1, int(chosen["duration"].value * chosen["bpm"].value / 60.0 / meter.beats + 1e-9))
+    details = _details(asked, slots, key, bars, sung=chosen["mode"].value != "melody-only")
+    players = cast(asked, hints, chosen["genre"].value, chosen["mode"].value, chosen["seed"].value)
+    chosen |= _finish(asked, reference)
+    chosen |= {**players.resolved, **details.resolved, **_passed_on(asked)}
+    return _composition(chosen, players, details, reference)
+
+
+def _composition(chosen: Mapping[str, Resolved], players: Cast, details: Details, reference: Reference) -> Composition:
     return Composition(
+        prompt=chosen["prompt"].value,
+        negative_prompt=chosen["negative_prompt"].value,
         duration_seconds=chosen["duration"].value,
         bpm=chosen["bpm"].value,
         key=parse_key(chosen["key"].value),
@@ -112,99 +180,138 @@ def resolve(request: Mapping[str, Any]) -> Composition:
         genre=chosen["genre"].value,
         mood=chosen["mood"].value,
         energy=chosen["energy"].value,
-        resolved=chosen | ignored,
+        swing=chosen["swing"].value,
+        stems=players.stems,
+        asked_stems=players.asked,
+        instruments=players.instruments,
+        avoided=players.avoided,
+        structure=details.structure,
+        chords=details.chords,
+        melody=details.melody,
+        melody_source=details.melody_source,
+        lyrics=details.lyrics,
+        loop=chosen["loop"].value,
+        variation=chosen["temperature"].value,
+        loudness_target=chosen["loudness_target"].value,
+        true_peak=chosen["true_peak"].value,
+        reference=reference.analysis or None,
+        strength=reference.strength,
+        resolved=dict(chosen),
     )
 
 
-def read_signature(value: Any) -> int:
-    """Reads 3, 3.0 and 3/4."""
-    written = f"{value:g}" if isinstance(value, int | float) else str(value)
-    return SIGNATURES[fields.choice(written, "time_signature", tuple(SIGNATURES))]
+def _reference(asked: Mapping[str, Any], chosen: dict[str, Resolved]) -> Reference:
+    strength = fields.number(asked.get("strength", DEFAULT_STRENGTH), "strength", low=0, high=1)
+    if "reference" not in asked:
+        if "strength" in asked:
+            # Without a reference there is nothing to be near to.
+            chosen["strength"] = Resolved(value=strength, honoured="ignored")
+        return replace(NO_REFERENCE, strength=strength)
+    analysis = given.read_reference(asked["reference"])
+    chosen["reference"] = Resolved(value=dict(analysis), honoured="hint")
+    chosen["strength"] = Resolved(value=strength, honoured="exact" if "strength" in asked else "default")
+    return Reference(analysis=analysis, strength=strength)
 
 
-def read_seed(value: Any) -> int:
-    """Reads whole numbers and their digits as text: JSON readers round numbers beyond 2^53."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
-        value = int(value)
-    return fields.integer(value, "seed", low=0, high=seeds.SEED_LIMIT)
+def _music(asked: Mapping[str, Any], hints: PromptHints, reference: Reference) -> dict[str, Resolved]:
+    mood = resolution.mood(asked, hints)
+    moods = read_prompt(mood.value) if "mood" in asked else PromptHints()
+    genre = resolution.genre(asked, hints, moods)
+    facts = GENRES[genre.value]
+    seed = resolution.seed(asked)
+    energy = resolution.energy(asked, hints, moods, facts, reference)
+    return {
+        "seed": seed,
+        "mode": resolution.mode(asked),
+        "genre": genre,
+        "mood": mood,
+        "energy": energy,
+        "time_signature": resolution.time_signature(asked, hints),
+        "bpm": resolution.bpm(asked, hints, facts, energy.value, seed.value, reference),
+        "key": resolution.key(asked, hints, moods, genre.value, seed.value, reference),
+    }
 
 
-def _duration(given: Mapping[str, Any]) -> Resolved:
-    if "duration" not in given:
-        return Resolved(value=DEFAULT_SECONDS, honoured="default")
-    value = fields.number(
-        given["duration"],
-        "duration",
-        low=SHORTEST_SECONDS,
-        high=LONGEST_SECONDS,
-        remedy=f"Give seconds, or leave it out for {DEFAULT_SECONDS:g}.",
+def _loop(
+    asked: Mapping[str, Any], hints: PromptHints, chosen: Mapping[str, Resolved], meter: Meter
+) -> dict[str, Resolved]:
+    wanted = asked.get("loop", hints.loop)
+    if not isinstance(wanted, bool):
+        raise RequestError("loop", f"must be true or false, got {wanted!r}.")
+    honoured = "exact" if "loop" in asked else "hint" if hints.loop else "default"
+    if not wanted:
+        return {"loop": Resolved(value=False, honoured=honoured)}
+    bpm, duration, whole = resolution.looped(chosen["bpm"], chosen["duration"], meter)
+    return {"loop": Resolved(value=True, honoured=honoured if whole else "hint"), "bpm": bpm, "duration": duration}
+
+
+def _details(asked: Mapping[str, Any], slots: tuple[given.Slot, ...], key: Key, bars: int, *, sung: bool) -> Details:
+    resolved: dict[str, Resolved] = {}
+    structure = _structure(slots, bars)
+    if slots:
+        value = [{"section": kind, "bars": length, "energy": energy} for kind, length, energy in structure]
+        fits = all(slot[1] for slot in slots) and sum(length for _, length, _ in structure) == bars
+        resolved["structure"] = Resolved(value=value, honoured="exact" if fits else "hint")
+    chords = given.read_chords(asked["chords"], key) if "chords" in asked else ()
+    if chords:
+        resolved["chords"] = Resolved(value=list(chords), honoured="exact")
+    melody, source = given.read_melody(asked["melody"]) if "melody" in asked else ((), "")
+    if melody or source:
+        said = f"{len(melody)} notes" if melody else "ABC" if "K:" in source else "MIDI"
+        resolved["melody"] = Resolved(value=said, honoured="exact")
+    lyrics = given.read_lyrics(asked["lyrics"]) if "lyrics" in asked else ()
+    if lyrics:
+        resolved["lyrics"] = Resolved(value=list(lyrics), honoured="exact" if sung else "ignored")
+    return Details(
+        structure=structure, chords=chords, melody=melody, melody_source=source, lyrics=lyrics, resolved=resolved
     )
-    return Resolved(value=value, honoured="exact")
 
 
-def _seed(given: Mapping[str, Any]) -> Resolved:
-    if "seed" not in given:
-        return Resolved(value=seeds.fresh(), honoured="default")
-    return Resolved(value=read_seed(given["seed"]), honoured="exact")
+def _structure(slots: tuple[given.Slot, ...], bars: int) -> tuple[tuple[str, int, float | None], ...]:
+    """Sections that do not say how long they are share what the others leave, four bars at least."""
+    silent = sum(length is None for _, length, _ in slots)
+    left = bars - sum(length or 0 for _, length, _ in slots)
+    share = max(4, left // max(silent, 1) // 4 * 4)
+    return tuple((kind, share if length is None else length, energy) for kind, length, energy in slots)
 
 
-def _mode(given: Mapping[str, Any]) -> Resolved:
-    mode = fields.choice(given.get("mode", "full"), "mode", COMPOSITION_MODES)
-    if mode == "lyrics-first":
-        return Resolved(value=mode, honoured="hint")  # this engine writes no lyrics; it composes in full
-    return Resolved(value=mode, honoured="exact" if "mode" in given else "default")
+def _finish(asked: Mapping[str, Any], reference: Reference) -> dict[str, Resolved]:
+    """Loudness, peak and variation."""
+    usual = reference.blend("loudness", DEFAULT_LOUDNESS)
+    usual = DEFAULT_LOUDNESS if usual is None else round(min(max(usual, QUIETEST_MATCH), LOUDEST_MATCH), 2)
+    loudness = _number(asked, "loudness_target", usual, low=QUIETEST_LOUDNESS, high=LOUDEST_LOUDNESS)
+    if loudness.honoured == "default" and usual != DEFAULT_LOUDNESS:
+        loudness = replace(loudness, honoured="hint")
+    return {
+        "loudness_target": loudness,
+        "true_peak": _number(asked, "true_peak", DEFAULT_TRUE_PEAK, low=LOWEST_TRUE_PEAK, high=HIGHEST_TRUE_PEAK),
+        "temperature": _number(asked, "temperature", 1.0, low=0, high=MOST_TEMPERATURE),
+    }
 
 
-def _genre(given: Mapping[str, Any], hints: PromptHints) -> Resolved:
-    if "genre" not in given:
-        return Resolved(value=hints.genre or DEFAULT_GENRE, honoured="hint" if hints.genre else "default")
-    wanted = fields.text(given["genre"], "genre", longest=100).strip().lower()
-    if wanted in STYLES:
-        return Resolved(value=wanted, honoured="exact")
-    nearest = read_prompt(wanted).genre
-    if nearest is None:
-        raise RequestError("genre", f"{wanted!r} is unknown. Known: {', '.join(sorted(STYLES))}.")
-    return Resolved(value=nearest, honoured="hint")
+def _number(asked: Mapping[str, Any], name: str, usual: float, *, low: float, high: float) -> Resolved:
+    value = fields.number(asked.get(name, usual), name, low=low, high=high)
+    return Resolved(value=value, honoured="exact" if name in asked else "default")
 
 
-def _mood(given: Mapping[str, Any], hints: PromptHints) -> Resolved:
-    if "mood" in given:
-        return Resolved(value=fields.text(given["mood"], "mood", longest=100), honoured="hint")
-    return Resolved(value=hints.mood or "", honoured="hint" if hints.mood else "default")
-
-
-def _energy(given: Mapping[str, Any], hints: PromptHints, mood: PromptHints, style: Style) -> Resolved:
-    if "energy" in given:
-        return Resolved(value=fields.number(given["energy"], "energy", low=0, high=1), honoured="exact")
-    hinted = mood.energy if mood.energy is not None else hints.energy
-    return Resolved(value=style.energy if hinted is None else hinted, honoured="default" if hinted is None else "hint")
-
-
-def _bpm(given: Mapping[str, Any], hints: PromptHints, style: Style, energy: float, drawn: float) -> Resolved:
-    remedy = "Leave it out and the planner chooses."
-    if "bpm" in given:
-        value = fields.number(given["bpm"], "bpm", low=SLOWEST_BPM, high=FASTEST_BPM, remedy=remedy)
-        return Resolved(value=value, honoured="exact")
-    if hints.bpm is not None:
-        return Resolved(value=hints.bpm, honoured="exact")
-    place = hints.pace if hints.pace is not None else drawn + 0.5 * (energy - style.energy)
-    bpm = style.slow_bpm + place * (style.fast_bpm - style.slow_bpm)
-    # A very slow ambient piece is still music; below 45 it falls apart into single notes.
-    return Resolved(value=float(round(max(bpm, 45.0))), honoured="default" if hints.pace is None else "hint")
-
-
-def _key(given: Mapping[str, Any], hints: PromptHints, mode: str, drawn_tonic: int) -> Resolved:
-    if "key" in given:
-        return Resolved(value=parse_key(fields.text(given["key"], "key", longest=40)).name, honoured="exact")
-    if hints.key is not None:
-        return Resolved(value=hints.key.name, honoured="exact")
-    key = Key(tonic=drawn_tonic, mode=hints.mode or mode)
-    return Resolved(value=key.name, honoured="hint" if hints.mode else "default")
-
-
-def _time_signature(given: Mapping[str, Any], hints: PromptHints) -> Resolved:
-    if "time_signature" in given:
-        return Resolved(value=read_signature(given["time_signature"]), honoured="exact")
-    if hints.time_signature is not None:
-        return Resolved(value=hints.time_signature, honoured="exact")
-    return Resolved(value=4, honoured="default")
+def _passed_on(asked: Mapping[str, Any]) -> dict[str, Resolved]:
+    """What other stages read, and what only other engines do."""
+    values: dict[str, Any] = {}
+    if "format" in asked:
+        written = fields.text(asked["format"], "format", longest=20).lower().lstrip(".")
+        values["format"] = fields.choice(written, "format", FORMATS)
+    if "sample_rate" in asked:
+        rate = fields.integer(asked["sample_rate"], "sample_rate", low=1, high=1_000_000)
+        values["sample_rate"] = int(fields.choice(str(rate), "sample_rate", [str(known) for known in SAMPLE_RATES]))
+    if "bit_depth" in asked:
+        depth = fields.text(str(asked["bit_depth"]), "bit_depth", longest=20).removesuffix(".0")
+        depth = fields.choice("f32" if depth in {"32", "float32", "32f"} else depth, "bit_depth", BIT_DEPTHS)
+        values["bit_depth"] = depth if depth == "f32" else int(depth)
+    passed = {name: Resolved(value=value, honoured="exact") for name, value in values.items()}
+    if "guidance" in asked:
+        fields.number(asked["guidance"], "guidance", low=0, high=20)
+    if "top_k" in asked:
+        fields.integer(asked["top_k"], "top_k", low=0, high=2000)
+    if "top_p" in asked:
+        fields.number(asked["top_p"], "top_p", low=0, high=1)
+    return passed | {name: Resolved(value=asked[name], honoured="ignored") for name in IGNORED if name in asked}

@@ -83,7 +83,10 @@ class Serving:
         arrival.sender.send(self._backend.InferenceResponse(list(tensors)))
 
     def json_tensor(self, name: str, value: Mapping[str, Any]) -> Any:
-        return self._backend.Tensor(name, np.array([json.dumps(value).encode()], dtype=np.object_))
+        return self.bytes_tensor(name, json.dumps(value).encode())
+
+    def bytes_tensor(self, name: str, value: bytes) -> Any:
+        return self._backend.Tensor(name, np.array([value], dtype=np.object_))
 
     def audio_tensor(self, name: str, audio: npt.NDArray[np.float32]) -> Any:
         return self._backend.Tensor(name, np.ascontiguousarray(audio))

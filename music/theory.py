@@ -22,7 +22,53 @@ QUALITIES = {
     (0, 3, 7, 10): "m7",
     (0, 3, 6, 10): "m7b5",
     (0, 3, 7, 11): "mMaj7",
+    (0, 3, 6, 9): "dim7",
+    (0, 4, 7, 9): "6",
+    (0, 3, 7, 9): "m6",
+    (0, 2, 7): "sus2",
+    (0, 5, 7): "sus4",
+    (0, 7): "5",
+    (0, 4, 7, 2): "add9",
+    (0, 3, 7, 2): "m(add9)",
+    (0, 4, 7, 11, 2): "maj9",
+    (0, 4, 7, 10, 2): "9",
+    (0, 3, 7, 10, 2): "m9",
+    (0, 4, 7, 9, 2): "6/9",
+    (0, 4, 7, 10, 1): "7b9",
+    (0, 4, 7, 10, 3): "7#9",
+    (0, 5, 7, 10): "7sus4",
 }
+#: What chords are called elsewhere, beside the names in QUALITIES.
+SUFFIXES = {
+    **{name: intervals for intervals, name in QUALITIES.items()},
+    **dict.fromkeys(("maj", "M"), (0, 4, 7)),
+    **dict.fromkeys(("min", "-"), (0, 3, 7)),
+    **dict.fromkeys(("°", "o"), (0, 3, 6)),
+    "+": (0, 4, 8),
+    **dict.fromkeys(("M7", "Maj7", "Δ", "Δ7", "^7"), (0, 4, 7, 11)),
+    **dict.fromkeys(("min7", "-7"), (0, 3, 7, 10)),
+    **dict.fromkeys(("ø", "ø7", "min7b5", "-7b5", "m7-5"), (0, 3, 6, 10)),
+    **dict.fromkeys(("°7", "o7"), (0, 3, 6, 9)),
+    **dict.fromkeys(("mM7", "m(maj7)", "minMaj7", "-Δ"), (0, 3, 7, 11)),
+    **dict.fromkeys(("min6", "-6"), (0, 3, 7, 9)),
+    "sus": (0, 5, 7),
+    **dict.fromkeys(("7sus", "9sus4"), (0, 5, 7, 10)),
+    **dict.fromkeys(("2", "(add9)", "add2"), (0, 4, 7, 2)),
+    "madd9": (0, 3, 7, 2),
+    **dict.fromkeys(("M9", "Maj9"), (0, 4, 7, 11, 2)),
+    **dict.fromkeys(("min9", "-9"), (0, 3, 7, 10, 2)),
+    **dict.fromkeys(("69", "6add9"), (0, 4, 7, 9, 2)),
+    **dict.fromkeys(("7(b9)", "dom7b9"), (0, 4, 7, 10, 1)),
+    "7b5": (0, 4, 6, 10),
+    **dict.fromkeys(("7#5", "+7", "aug7", "7alt"), (0, 4, 8, 10)),
+    "maj7#11": (0, 4, 7, 11, 6),
+    "11": (0, 7, 10, 2, 5),
+    "m11": (0, 3, 10, 2, 5),
+    "13": (0, 4, 10, 2, 9),
+    "m13": (0, 3, 10, 2, 9),
+    "maj13": (0, 4, 11, 2, 9),
+}
+CHORD_PATTERN = re.compile(r"([A-G])(#|♯|b|♭|)((?:6/9|[^/])*)(?:/([A-G])(#|♯|b|♭|))?")
 KEY_PATTERN = re.compile(r"([A-Ga-g])\s*(#|♯|b|♭|sharp|flat|)\s*(major|minor|maj|min|m|M|)", re.ASCII)
 
 
@@ -77,6 +123,29 @@ class ChordTones:
     root: int
     #: Pitch classes, root first.
     classes: tuple[int, ...]
+    #: The pitch class in the bass where it is not the root.
+    bass: int | None = None
+
+    @property
+    def lowest(self) -> int:
+        return self.root if self.bass is None else self.bass
+
+
+def parse_chord(written: str) -> ChordTones:
+    """Reads `Am7`, `F#m7b5`, `Bbmaj7`, `G/B`, `C6/9`. The symbol is kept as it was written."""
+    found = CHORD_PATTERN.fullmatch(written.strip())
+    suffix = found.group(3).strip() if found else ""
+    if found is None or suffix not in SUFFIXES:
+        raise RequestError("chords", f"{written[:40]!r} is not a chord. Write one like 'C', 'Am7', 'F#m7b5' or 'G/B'.")
+    letter, accidental, _, bass_letter, bass_accidental = found.groups()
+    root = (LETTERS[letter.lower()] + ACCIDENTALS[accidental]) % 12
+    bass = None if bass_letter is None else (LETTERS[bass_letter.lower()] + ACCIDENTALS[bass_accidental]) % 12
+    return ChordTones(
+        symbol=written.strip(),
+        root=root,
+        classes=tuple((root + interval) % 12 for interval in SUFFIXES[suffix]),
+        bass=None if bass == root else bass,
+    )
 
 
 def chord_on(key: Key, degree: int, *, voices: int, dominant: bool = False) -> ChordTones:
@@ -97,6 +166,13 @@ def nearest(target: float, classes: tuple[int, ...], *, low: int, high: int) -> 
 
 
 def passing_tones(key: Key, chord: ChordTones) -> tuple[int, ...]:
-    """The scale while `chord` sounds: where the chord raises a tone, the unraised one would rub against it."""
-    altered = {c for c in chord.classes if c not in key.scale}
-    return tuple(sorted({*(c for c in key.scale if (c + 1) % 12 not in altered), *chord.classes}))
+    """The scale while `chord` sounds: where the chord alters a tone, the unaltered one would rub against it."""
+    replaced = {_unaltered(chord, c) for c in chord.classes if c not in key.scale}
+    return tuple(sorted({*(c for c in key.scale if c not in replaced), *chord.classes}))
+
+
+def _unaltered(chord: ChordTones, altered: int) -> int:
+    """Major thirds, augmented fifths and the roots of diminished chords were raised; everything else was lowered."""
+    interval = (altered - chord.root) % 12
+    raised = interval in {4, 8} or (interval == 0 and (chord.root + 6) % 12 in chord.classes)
+    return (altered - 1) % 12 if raised else (altered + 1) % 12

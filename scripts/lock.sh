@@ -8,4 +8,4 @@ flags=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url -
 uv pip compile pyproject.toml --extra embedded --extra build "${flags[@]}" -o requirements.lock "$@"
 uv pip compile pyproject.toml --extra embedded --extra build --extra dev -c requirements.lock "${flags[@]}" -o requirements-dev.lock "$@"
 # What the models need in the Python of a Triton that is not ours.
-printf 'numpy\nscipy\n' | uv pip compile - -c requirements.lock "${flags[@]}" --no-annotate -o deploy/triton.lock
+printf 'mido\nnumpy\npillow\nscipy\nsoundfile\nsoxr\n' | uv pip compile - -c requirements.lock "${flags[@]}" --no-annotate -o deploy/triton.lock

@@ -21,7 +21,9 @@ LESSER = re.compile(r"\bLGPL|Lesser General Public", re.IGNORECASE)
 #: Distributions whose metadata does not say it: the licence, and where it was read.
 KNOWN: dict[str, str] = {}
 #: LGPL: linked dynamically, unchanged, replaceable; each with the reason why that is so.
-LESSER_ALLOWED: dict[str, str] = {}
+LESSER_ALLOWED: dict[str, str] = {
+    "soxr": "a shared library beside its Python module, as it was published; another build may take its place"
+}
 
 
 def locked() -> list[str]:

@@ -1,0 +1,63 @@
+"""Which engine renders, and with what, as the environment says. Read once, when a model is loaded."""
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROCEDURAL, MUSICGEN = "procedural", "musicgen"
+ENGINES = (PROCEDURAL, MUSICGEN)
+DEVICES = ("auto", "cpu", "cuda")
+INSTALL_COMMAND = "pip install 'tutti-mesh[musicgen]'"
+PACKAGES = ("torch", "transformers")
+
+
+class EngineError(Exception):
+    """The engine that was asked for cannot run here; the message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    engine: str = PROCEDURAL
+    #: Of MusicGen's weights, as transformers saves them.
+    directory: Path = Path()
+    device: str = "auto"
+
+
+def read_choice(environment: Mapping[str, str]) -> Choice:
+    engine = _one_of("MUSCGEN_ENGINE", environment.get("MUSCGEN_ENGINE") or PROCEDURAL, ENGINES)
+    if engine == PROCEDURAL:
+        return Choice()
+    device = _one_of("MUSCGEN_DEVICE", environment.get("MUSCGEN_DEVICE") or "auto", DEVICES)
+    directory = environment.get("MUSCGEN_MODEL_DIR", "")
+    if not directory:
+        raise EngineError(
+            "MUSCGEN_ENGINE=musicgen needs weights: set MUSCGEN_MODEL_DIR to a directory that holds them, or "
+            "MODEL_S3_PATH and start Triton through `python -m tutti.weights -- tritonserver …`, which fetches them."
+        )
+    return Choice(engine=engine, directory=_checked(Path(directory)), device=device)
+
+
+def check_packages() -> None:
+    """Whether torch and transformers are there, without the seconds that importing them takes."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EngineError(
+            f"MUSCGEN_ENGINE=musicgen needs {' and '.join(missing)}, not installed in this Python: {INSTALL_COMMAND}, "
+            "or leave MUSCGEN_ENGINE at procedural."
+        )
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise EngineError(f"{name} must be one of {', '.join(known)}, got {value!r:.60}.")
+    return value
+
+
+def _checked(directory: Path) -> Path:
+    if not (directory / "config.json").is_file():
+        raise EngineError(
+            f"MUSCGEN_MODEL_DIR: {directory} holds no config.json; it must be a directory as transformers saves a "
+            "MusicGen, such as a copy of facebook/musicgen-small."
+        )
+    return directory
