@@ -10,10 +10,10 @@ BIN := .venv/bin
 # make test TIERS=tests/unit for the quick ones only.
 TIERS ?= tests/unit tests/integration tests/e2e tests/chaos
 
-.PHONY: help setup setup-dev demo up test lint format proto bench bench-peers chaos docs lock clean
+.PHONY: help setup setup-dev demo up test test-musicgen lint format proto bench bench-peers chaos docs lock clean
 
 help: ## Say what can be made
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  %-11s %s\n' "$$name" "$$does"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  %-13s %s\n' "$$name" "$$does"; done
 
 setup: ## Make .venv with everything a mesh runs on; takes no time once it is there
 	@scripts/setup.sh runtime
@@ -29,6 +29,10 @@ up: setup ## Start a whole mesh on this machine, until Ctrl-C
 
 test: setup-dev ## Run every test: TIERS="tests/unit" for some, ARGS="-k words" for pytest
 	@$(BIN)/python -m pytest $(TIERS) $(ARGS)
+
+test-musicgen: setup-dev ## Run the tests of the sampled engine, in an environment with torch (6 GB)
+	@scripts/setup-musicgen.sh
+	@.venv-musicgen/bin/python -m pytest tests/musicgen $(ARGS)
 
 lint: setup-dev ## Check style, types, imports, and that what is generated is fresh
 	@scripts/lint.sh
@@ -58,5 +62,5 @@ lock: ## Pin every dependency anew (needs uv); ARGS="--upgrade" takes newer vers
 	@scripts/lock.sh $(ARGS)
 
 clean: ## Remove .venv and every cache; data in .tutti/ and music in demo/ stay
-	rm -rf bench/.peers .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf bench/.peers .venv .venv-musicgen .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,6 +22,7 @@ from services.scheduler.config import SchedulerSettings  # noqa: E402
 from services.worker.config import WorkerSettings  # noqa: E402
 from tutti.artifacts.settings import ArtifactSettings  # noqa: E402
 from tutti.config import GrpcSettings, ServiceSettings  # noqa: E402
+from tutti.weights.settings import WeightsSettings  # noqa: E402
 
 SERVICES = (GatewaySettings, OrchestratorSettings, SchedulerSettings, WorkerSettings)
 TYPES: dict[Any, str] = {
@@ -30,6 +31,7 @@ TYPES: dict[Any, str] = {
     float: "number",
     str: "text",
     Path: "path",
+    Path | None: "path",
     SecretStr: "secret",
     float | None: "number",
     int | None: "whole number",
@@ -64,6 +66,20 @@ MODELS = (
         default="",
         values="text",
         meaning="Triton that serves muscgen, likewise. Empty: no worker renders.",
+    ),
+    Variable(
+        name="OLLAMA_URL",
+        default="",
+        values="text",
+        meaning="Ollama whose language model reads the words of a request, such as http://ollama:11434. Empty: rules do.",
+    ),
+    Variable(name="OLLAMA_MODEL", default="llama3.2", values="text", meaning="Which of its models is asked."),
+    Variable(
+        name="TUTTI_FETCH_ALLOWED_NETWORKS",
+        default="",
+        values="list",
+        meaning="Networks, separated by commas, such as 10.1.0.0/16, from which recordings that requests name may be "
+        "fetched although they are not on the public internet.",
     ),
     Variable(
         name="TUTTI_TEST_HANDLERS",
@@ -120,6 +136,12 @@ def sections() -> list[Section]:
             title="Models",
             intro="Read by the worker's own handlers.",
             variables=MODELS,
+        ),
+        Section(
+            title="muscgen's engine",
+            intro="Read by muscgen inside Triton and by `python -m tutti.weights`, not by the services; "
+            "`models/README.md` says more. Credentials for S3 come from the standard AWS variables.",
+            variables=tuple(_variables(WeightsSettings, WeightsSettings.model_fields)),
         ),
         Section(
             title="Artifacts",

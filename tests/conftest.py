@@ -7,12 +7,12 @@ import pytest
 
 import tutti  # noqa: F401  says how gRPC shall run, before any test imports it
 
-_PREFIXES = ("TUTTI_", "ARTIFACT_", "AWS_", "LOG_", "MODEL_S3_", "ORCHESTRATOR_", "OTEL_", "RATE_LIMIT_")
+_PREFIXES = ("TUTTI_", "ARTIFACT_", "AWS_", "LOG_", "MODEL_S3_", "MUSCGEN_", "ORCHESTRATOR_", "OTEL_", "RATE_LIMIT_")
 _NAMES = {
     "CORS_ORIGINS",
     "HEARTBEAT_TTL_SEC",
     "JEN1_URL",
-    "MUSCGEN_URL",
+    "OLLAMA_MODEL",
     "OLLAMA_URL",
     "PORT",
     "REDIS_URL",

@@ -15,12 +15,12 @@ from starlette.routing import Route
 
 from services.gateway import problems, schemas
 from services.gateway.boundary import BodyLimit, Boundary
-from services.gateway.routes import artifacts, dashboards, events, jobs, operations
+from services.gateway.routes import artifacts, audio, dashboards, events, jobs, operations
 from services.gateway.state import Gateway
 from tutti import errors
 
 # The first route that fits a path is taken: `/jobs/events` must stand before `/jobs/{job_id}`.
-_ROUTERS = (dashboards.router, jobs.router, events.router, artifacts.router, operations.router)
+_ROUTERS = (dashboards.router, jobs.router, events.router, audio.router, artifacts.router, operations.router)
 _REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTION = "Submit jobs, follow them, fetch what they made. The owner of a request is named by X-Tutti-Owner."
 

@@ -66,13 +66,27 @@ class _Submission(_Strict):
     )
 
 
+#: They are checked by the orchestrator, which says of each what is wrong with it.
+_OPTIONS = (
+    "What to make it of, besides the words. Music: `negative_prompt`, `genre`, `mood`, `bpm` (30 to 300), `key` "
+    "(`F# minor`), `time_signature` (2, 3, 4, 6), `energy` (0 to 1), `swing`, `instruments` (a `-` before those not "
+    "wanted), `structure` (`[{section, bars, energy}]`), `chords`, `melody` (notes, ABC or MIDI in base64), `lyrics`, "
+    "`mode` (`full`, `lyrics-first`, `melody-only`), `loop`, `stems` (of drums, percussion, bass, chords, lead, pad, "
+    "voice, fx), `temperature`, `guidance`, `top_k`, `top_p`, `seed` (0 to 2^64 - 1, also as text; drawn when absent), "
+    "`plan` (one of before, edited or not). Sound: `reference_url` and `strength` (a recording to follow, and how far; "
+    "model `track` only), `loudness_target` (LUFS, -40 to -6), `true_peak` (dBTP, -12 to 0), `sample_rate` (44100, "
+    "48000), `bit_depth` (16, 24, `f32`), `format` (mp3, ogg, opus, flac, wav). The plan that comes out says of each "
+    "under `resolved` what it became."
+)
+
+
 class MusicSubmission(_Submission):
     """Make music from words."""
 
     narrative: str = Field(description="What to make.", examples=["a chill lo-fi beat, 90 bpm, piano"])
     duration: Seconds | None = Field(None, description="Seconds of music; 30 unless given.")
-    model: str = Field("muscgen", description="`jen1` composes, `muscgen` composes and renders.")
-    options: dict[str, Any] = Field({}, description="Options of the model, such as bpm, key and seed.")
+    model: str = Field("muscgen", description="`jen1` composes, `muscgen` renders and mixes too, `track` is all of it.")
+    options: dict[str, Any] = Field({}, description=_OPTIONS, examples=[{"bpm": 90, "key": "D minor", "seed": 7}])
 
 
 class TaskSubmission(_Submission):

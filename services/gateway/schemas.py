@@ -209,6 +209,13 @@ ARTIFACT: dict[int | str, dict[str, Any]] = {
     206: {"description": "The part that Range asked for."},
     304: {"description": "The client already has it."},
 }
+AUDIO: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A WAV file of 16 bits that grows with the render; its header does not know its length.",
+        "content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    307: {"description": "The master is there: `Location` is its signed address."},
+}
 METRICS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 }

@@ -16,6 +16,7 @@ from typing import Any
 
 from services.worker import metrics
 from services.worker.context import AttemptContext, check_size
+from services.worker.inputs import Inputs
 from services.worker.lines import LineLimit
 from tutti import clock, errors, structs
 from tutti.artifacts import ArtifactStore
@@ -71,6 +72,7 @@ class Runner:
         lines: LineLimit | None = None,
     ) -> None:
         self.handlers = handlers
+        self._inputs = Inputs(handlers)
         self._worker_id = worker_id
         self.slots = slots
         self.outbox = Outbox(incarnation)
@@ -179,8 +181,10 @@ class Runner:
         deadline = asyncio.timeout(limit)
         try:
             with tracing.span(order.kind, attributes={"tutti.job_id": order.job_id, "tutti.task": order.task}):
+                input = structs.to_dict(order.input)
+                self._inputs.check(order.kind, input)
                 async with deadline:
-                    returned = await handler.run(attempt.context, structs.to_dict(order.input))
+                    returned = await handler.run(attempt.context, input)
             result = structs.from_dict(returned or {})
             check_size(result, "result")
         except asyncio.CancelledError:

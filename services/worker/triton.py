@@ -39,8 +39,10 @@ CHANNEL_OPTIONS = [
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelResponse:
     header: dict[str, Any]
-    #: With jen1's last response only.
+    #: With jen1's last response only; words only where there are any.
     plan: dict[str, Any] | None = None
+    midi: bytes | None = None
+    lrc: bytes | None = None
     #: (channels, samples), read-only; with muscgen's responses only.
     audio: npt.NDArray[np.float32] | None = None
 
@@ -137,9 +139,11 @@ def _tensor(request: Mapping[str, Any]) -> InferInput:
 
 def _response(result: InferResult) -> ModelResponse:
     header = result.as_numpy("HEADER")
-    plan = result.as_numpy("PLAN")
+    plan, midi, lrc = (result.as_numpy(name) for name in ("PLAN", "MIDI", "LRC"))
     return ModelResponse(
         header={} if header is None else json.loads(header[0]),
         plan=None if plan is None else json.loads(plan[0]),
+        midi=None if midi is None else bytes(midi[0]),
+        lrc=None if lrc is None else bytes(lrc[0]),
         audio=result.as_numpy("AUDIO"),
     )

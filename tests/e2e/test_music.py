@@ -1,4 +1,4 @@
-"""From words to a WAV that a real Triton made: the path that everything else is for."""
+"""From words to a mastered track that a real Triton made: the path that everything else is for."""
 
 import asyncio
 import hashlib
@@ -9,65 +9,108 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import mido
 import numpy as np
 import pytest
 
 from tests.fixtures.meshes import eventually
+from tests.fixtures.songs import digests, fetched, finished, made
 from tutti.client import Client, music
 from tutti.embedded import Mesh
 from tutti.v1 import job_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-BODY = {"narrative": "a chill lo-fi beat, 90 bpm, piano", "duration": 5, "model": "muscgen", "options": {"seed": 7}}
+NARRATIVE = "a chill lo-fi beat, 90 bpm, piano"
+#: Short, and of two stems: for tests to which it does not matter what is heard.
+BODY = {
+    "narrative": NARRATIVE,
+    "duration": 5,
+    "model": "muscgen",
+    "options": {"seed": 7, "stems": ["drums", "chords"]},
+}
 
 
-async def finished(http: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
-    async def rests() -> Any:
-        job = (await http.get(f"/jobs/{job_id}")).json()
-        return job if job["status"] in ("SUCCEEDED", "FAILED", "CANCELLED") else None
+async def test_a_track_is_complete(http: httpx.AsyncClient) -> None:
+    body = {"narrative": NARRATIVE, "duration": 6, "model": "track", "options": {"seed": 7}}
+    job = await made(http, body)
 
-    return dict(await eventually(rests, within=60))
-
-
-async def test_a_request_becomes_a_wav_of_the_length_asked_for(http: httpx.AsyncClient) -> None:
-    accepted = await http.post("/jobs", json=BODY)
-    assert accepted.status_code == 202
-    job = await finished(http, accepted.json()["jobId"])
-
-    assert job["status"] == "SUCCEEDED", job
+    assert job["status"] == "SUCCEEDED", job["failure"]
     artifacts = {artifact["name"]: artifact for artifact in job["artifacts"]}
-    plan = (await http.get(artifacts["plan.json"]["url"])).json()
-    assert (plan["bpm"], plan["seed"], plan["duration_seconds"]) == (90, 7, 5)
+    plan = json.loads(await fetched(http, artifacts["plan.json"]))
+    assert (plan["bpm"], plan["seed"], plan["duration_seconds"]) == (90, 7, 6)
+    stems = {track["stem"] for track in plan["tracks"] if track["notes"]}
+    belongings = {"request.json", "composition.mid", "master.wav", "master.mp3", "peaks.json", "picture.png"}
+    assert {*belongings, "manifest.json", *(f"{stem}.wav" for stem in stems)} <= artifacts.keys()
 
-    mix = artifacts["mix.wav"]
-    audio = (await http.get(mix["url"])).content
-    assert (len(audio), hashlib.sha256(audio).hexdigest()) == (mix["size"], mix["sha256"])
-    with wave.open(io.BytesIO(audio)) as file:
-        assert (file.getnframes(), file.getframerate(), file.getnchannels()) == (5 * 44_100, 44_100, 2)
-        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.float64) / 32768
+    master = await fetched(http, artifacts["master.wav"])
+    with wave.open(io.BytesIO(master)) as file:
+        assert (file.getnframes(), file.getframerate(), file.getnchannels()) == (6 * 44_100, 44_100, 2)
+        data = np.frombuffer(file.readframes(file.getnframes()), dtype=np.uint8).reshape(-1, 3)
+    samples = np.pad(data, ((0, 0), (1, 0))).copy().view("<i4") / 2**31
     assert 0.05 < np.sqrt(np.mean(samples**2)) < 0.5
     assert np.max(np.abs(samples)) < 0.99
+    assert mido.MidiFile(file=io.BytesIO(await fetched(http, artifacts["composition.mid"]))).type == 1
+    assert (await fetched(http, artifacts["picture.png"])).startswith(b"\x89PNG")
+    peaks = json.loads(await fetched(http, artifacts["peaks.json"]))
+    assert peaks["length"] * 2 == len(peaks["data"])
 
 
-async def test_the_same_seed_makes_the_same_bytes(http: httpx.AsyncClient) -> None:
-    digests = []
-    for _ in range(2):
-        job = await finished(http, (await http.post("/jobs", json=BODY)).json()["jobId"])
-        digests.append({artifact["name"]: artifact["sha256"] for artifact in job["artifacts"]})
-    assert digests[0] == digests[1]
+async def test_the_manifest_has_the_digests_of_what_can_be_downloaded(http: httpx.AsyncClient) -> None:
+    options = {"seed": 7, "stems": ["bass"]}
+    body = {"narrative": NARRATIVE, "duration": 3, "model": "track", "options": options}
+    job = await made(http, body)
+    artifacts = {artifact["name"]: artifact for artifact in job["artifacts"]}
+    manifest = json.loads(await fetched(http, artifacts["manifest.json"]))
+    listed = [*manifest["inputs"], *manifest["outputs"]]
+    assert {each["name"] for each in listed} >= {"request.json", "plan.json", "master.wav", "bass.wav", "master.mp3"}
+    for each in listed:
+        content = await fetched(http, artifacts[each["name"]])
+        assert (each["size"], each["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    assert manifest["request"] == {**body, "options": {**options, "seed": "7"}}
+    assert manifest["job_id"] == job["jobId"]
+    assert {"parse", "compose", "render-bass", "mix", "finalize"} == manifest["timings"].keys()
+
+
+async def test_the_same_seed_makes_the_same_bytes_and_another_one_others(http: httpx.AsyncClient) -> None:
+    body = {"narrative": NARRATIVE, "duration": 4, "model": "track", "options": {"seed": 7}}
+    first, second = [digests(await made(http, body)) for _ in range(2)]
+    other = digests(await made(http, {**body, "options": {"seed": 8}}))
+    # A manifest says when and how long.
+    assert {name for name in first if first[name] != second[name]} == {"manifest.json"}
+    assert first.keys() == second.keys()
+    assert all(first[name] != other[name] for name in ("master.wav", "composition.mid", "chords.wav"))
 
 
 async def test_jen1_alone_makes_a_plan_and_no_audio(http: httpx.AsyncClient) -> None:
     body = {"narrative": "slow ambient in D minor", "duration": 10, "model": "jen1"}
-    job = await finished(http, (await http.post("/jobs", json=body)).json()["jobId"])
-    assert [artifact["name"] for artifact in job["artifacts"]] == ["plan.json"]
+    job = await made(http, body)
+    assert [artifact["name"] for artifact in job["artifacts"]] == ["plan.json", "composition.mid"]
     assert job["tasks"][0]["result"]["key"] == "D minor"
 
 
+async def test_a_plan_that_was_edited_is_played_and_a_broken_one_is_refused_with_its_path(
+    http: httpx.AsyncClient,
+) -> None:
+    job = await made(http, {"narrative": "pop", "duration": 3, "model": "jen1", "options": {"seed": 7}})
+    plan = json.loads(await fetched(http, job["artifacts"][0]))
+    plan["tracks"] = [track for track in plan["tracks"] if track["stem"] in ("bass", "drums")]
+    edited = await made(http, {"narrative": "pop", "model": "muscgen", "options": {"plan": plan}})
+    assert edited["status"] == "SUCCEEDED", edited["failure"]
+    names = {artifact["name"] for artifact in edited["artifacts"]}
+    assert {"bass.wav", "drums.wav", "master.wav"} <= names
+    assert not {"chords.wav", "lead.wav"} & names
+
+    plan["tracks"][0]["notes"][0]["pitch"] = 300
+    broken = await made(http, {"narrative": "pop", "model": "muscgen", "options": {"plan": plan}})
+    assert broken["status"] == "FAILED"
+    assert broken["failure"]["message"].startswith("plan.tracks[0].notes[0].pitch: ")
+    assert broken["tasks"][0]["attempt"] == 1
+
+
 async def test_the_audio_can_be_fetched_in_ranges_but_not_with_another_signature(http: httpx.AsyncClient) -> None:
-    job = await finished(http, (await http.post("/jobs", json=BODY)).json()["jobId"])
-    url = next(artifact["url"] for artifact in job["artifacts"] if artifact["name"] == "mix.wav")
+    job = await made(http, BODY)
+    url = next(artifact["url"] for artifact in job["artifacts"] if artifact["name"] == "master.wav")
 
     head = await http.get(url, headers={"Range": "bytes=0-43"})
     assert (head.status_code, head.content[:4], len(head.content)) == (206, b"RIFF", 44)
@@ -81,7 +124,7 @@ async def test_progress_is_streamed_to_a_browser_and_resumes_exactly(http: httpx
 
     kinds = [kind for kind, _, _ in everything]
     assert kinds[0] == "hello"
-    assert {"status", "task", "progress", "artifact"} <= set(kinds)
+    assert {"status", "task", "progress", "artifact", "checkpoint"} <= set(kinds)
     assert kinds[-1] == "end"
     ids = [cursor for _, cursor, _ in everything if cursor]
     sequences = [data["sequence"] for kind, cursor, data in everything if cursor]
@@ -92,9 +135,9 @@ async def test_progress_is_streamed_to_a_browser_and_resumes_exactly(http: httpx
 
 
 async def test_a_cancel_reaches_the_model(mesh: Mesh, http: httpx.AsyncClient, client: Client) -> None:
-    job_id = await client.submit(music("a very long piece", duration=600))
+    job_id = await client.submit(music("a very long piece", duration=600, options={"stems": ["drums", "chords"]}))
     async for event in client.watch(job_id):
-        if event.HasField("progress") and event.task == "render":
+        if event.HasField("progress") and event.task.startswith("render-"):
             break
 
     assert mesh.endpoints.triton is not None
@@ -107,14 +150,14 @@ async def test_a_cancel_reaches_the_model(mesh: Mesh, http: httpx.AsyncClient, c
     async def idle() -> bool:
         return await active() == 0
 
-    assert await active() == 1
+    assert await active() >= 1
     assert (await http.delete(f"/jobs/{job_id}")).status_code == 202
     job = await asyncio.wait_for(client.wait(job_id), 10)
     await eventually(idle, within=10)
     assert job.state == job_pb2.JOB_STATE_CANCELLED
-    assert [artifact.name for artifact in job.artifacts] == ["plan.json"]
+    assert not [artifact.name for artifact in job.artifacts if artifact.task == "mix"]
     # The next job is a normal one.
-    assert (await finished(http, (await http.post("/jobs", json=BODY)).json()["jobId"]))["status"] == "SUCCEEDED"
+    assert (await made(http, BODY))["status"] == "SUCCEEDED"
 
 
 async def test_the_request_id_travels_to_the_model_and_into_every_log(data_dir: Path, http: httpx.AsyncClient) -> None:

@@ -35,8 +35,8 @@ async def test_the_program_in_the_readme_makes_music(mesh: Mesh, tmp_path: Path)
     async with asyncio.timeout(60):
         said, complained = await process.communicate()
     assert process.returncode == 0, complained.decode()
-    assert "render: 100%" in said.decode()
-    with wave.open(str(tmp_path / "mix.wav")) as audio:
+    assert "mix: 100% master" in said.decode()
+    with wave.open(str(tmp_path / "master.wav")) as audio:
         assert audio.getnframes() == 8 * audio.getframerate()
 
 

@@ -264,7 +264,7 @@ async def test_a_mesh_is_a_library_too_and_makes_music(tmp_path: Path) -> None:
     ):
         job = await client.wait(await client.submit(music("a chill lo-fi beat, 90 bpm, piano", duration=3)))
         assert job_state(job.state) == "SUCCEEDED", job.failure
-        audio = next(artifact for artifact in job.artifacts if artifact.type == "audio/wav")
+        audio = next(artifact for artifact in job.artifacts if artifact.name == "master.wav")
         saved = await download(audio, tmp_path / "saved" / audio.name)
         with wave.open(str(saved)) as sound:
             assert sound.getnframes() / sound.getframerate() == pytest.approx(3, abs=0.05)

@@ -23,7 +23,7 @@ async def _call(addresses: list[str], until: float) -> int:
     loop, calls = asyncio.get_running_loop(), 0
     while loop.time() < until:
         async with rpc.channel(random.sample(addresses, 2), service="tutti.v1.SomeService") as channel:
-            method = channel.unary_unary("/tutti.v1.SomeService/Some")
+            method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/tutti.v1.SomeService/Some")
             hang_up = min(until, loop.time() + random.uniform(0, 0.6))
             while loop.time() < hang_up:
                 try:

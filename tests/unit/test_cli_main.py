@@ -38,7 +38,7 @@ def test_the_version_is_that_of_the_distribution(tutti: Command) -> None:
 
 
 def test_every_command_explains_itself(tutti: Command) -> None:
-    commands = ["up", "demo", "submit", "watch", "jobs", "show", "cancel", "doctor", "version"]
+    commands = ["up", "demo", "submit", "watch", "jobs", "show", "cancel", "listen", "doctor", "version"]
     commands += ["workers", "drain", "queues", "pause", "resume"]
     commands += ["retry", "dead", "replay", "discard"]
     overview = tutti("--help")[1]
@@ -52,7 +52,7 @@ def test_every_command_explains_itself(tutti: Command) -> None:
     [
         ["jobs"],
         ["dead"],
-        *([name, "x"] for name in ("show", "watch", "cancel", "submit", "retry", "replay", "discard")),
+        *([name, "x"] for name in ("show", "watch", "cancel", "listen", "submit", "retry", "replay", "discard")),
         *(["workers"], ["workers", "--clean"], ["drain", "x"], ["queues"], ["pause", "x"], ["resume", "x"]),
     ],
 )
@@ -90,6 +90,8 @@ def test_a_mesh_that_does_not_answer_ends_with_3(tutti: Command) -> None:
         (["submit", "a beat", "--job-timeout", "0"], "--job-timeout"),
         (["replay", "x", "--input", "[]"], "JSON object"),
         (["replay"], "Missing argument"),
+        (["replay", __file__], "no manifest of a track"),
+        (["replay", __file__, "--input", "{}"], "for dead letters"),
         (["jobs", "--state", "asleep"], "use one of held, queued"),
         (["jobs", "--address", "host-without-a-port"], "host-without-a-port"),
         (["submit", "--nonsense"], "No such option"),

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 #: Read by handlers, not by a settings class.
-HANDLERS_READ = {"worker": {"JEN1_URL", "MUSCGEN_URL"}}
+HANDLERS_READ = {"worker": {"JEN1_URL", "MUSCGEN_URL", "OLLAMA_MODEL", "OLLAMA_URL", "TUTTI_FETCH_ALLOWED_NETWORKS"}}
 KEEP_ARTIFACTS = {"gateway", "orchestrator", "worker"}
 #: Where others listen unless told otherwise.
 FOREIGN_PORTS = {"redis": {6379}, "triton": {8000, 8001, 8002}}
@@ -257,7 +257,7 @@ def test_the_models_image_is_pinned_to_what_the_mesh_is_tested_with() -> None:
         return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE))
 
     models, mesh = pins(ROOT / "deploy" / "triton.lock"), pins(ROOT / "requirements.lock")
-    assert set(models) == {"numpy", "scipy"}
+    assert {"mido", "numpy", "pillow", "scipy", "soundfile", "soxr"} <= set(models)
     assert all(mesh[name] == version for name, version in models.items())
 
 

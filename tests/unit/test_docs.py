@@ -14,7 +14,9 @@ from tutti.cli.main import app
 from tutti.v1 import orchestrator_pb2, scheduler_pb2, worker_pb2
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "models" / "README.md"])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / top / "README.md" for top in ("models", "music"))]
+)
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 #: Lines within which a reader of the README has seen a result.
 FIRST_RESULT = 60
@@ -54,9 +56,8 @@ def tutti_commands(text: str) -> Iterator[list[str]]:
 
 
 def modules(text: str) -> set[str]:
-    return {
-        found for line in commands(text) for found in re.findall(r"python -m ((?:tutti|services|bench)[\w.]*)", line)
-    }
+    named = r"python -m ((?:tutti|services|bench|music)[\w.]*)"
+    return {found for line in commands(text) for found in re.findall(named, line)}
 
 
 def calls(text: str) -> set[str]:

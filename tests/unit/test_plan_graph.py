@@ -20,6 +20,9 @@ KINDS = Kinds(
         scheduler_pb2.KindInfo(kind="test.sleep", input_schema=SCHEMA),
         scheduler_pb2.KindInfo(kind="jen1.compose"),
         scheduler_pb2.KindInfo(kind="muscgen.render", input_schema='{"required":["plan"]}'),
+        scheduler_pb2.KindInfo(kind="prompt.parse"),
+        scheduler_pb2.KindInfo(kind="mix.master"),
+        scheduler_pb2.KindInfo(kind="track.finalize"),
     ]
 )
 
@@ -79,7 +82,7 @@ def test_what_a_plan_asks_of_workers_is_kept() -> None:
 
 
 def test_the_answer_of_plan_job_can_be_submitted_as_it_is() -> None:
-    answer = compile_spec(music_spec(model="muscgen"), KINDS)
+    answer = compile_spec(music_spec(model="track"), KINDS)
 
     assert compile_spec(job_pb2.JobSpec(plan=answer), KINDS) == answer
 

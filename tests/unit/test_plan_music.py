@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from google.protobuf import duration_pb2
 
-from services.orchestrator.plan import Kinds, compile_spec
+import music.plan
+from services.orchestrator.plan import Kinds, compile_spec, inputs, music_options
 from tests.builders import music_spec, seconds
 from tutti import errors, structs
+from tutti.v1 import job_pb2
 
 
 def composing(**music: Any) -> dict[str, Any]:
@@ -35,10 +37,84 @@ def test_jen1_composes_only() -> None:
     assert [task.kind for task in compile_spec(music_spec(model="jen1"), Kinds()).tasks] == ["jen1.compose"]
 
 
-def test_the_renderer_takes_the_plan_from_the_composer() -> None:
-    render = compile_spec(music_spec(model="muscgen"), Kinds()).tasks[1]
+def planned(**music: Any) -> dict[str, job_pb2.PlannedTask]:
+    return {task.name: task for task in compile_spec(music_spec(**music), Kinds()).tasks}
 
-    assert structs.to_dict(render.input)["plan"] == "${compose.result.plan}"
+
+def test_each_stem_is_rendered_by_a_task_of_its_own_from_the_composers_plan() -> None:
+    tasks = planned(model="muscgen")
+
+    renders = [task for task in tasks.values() if task.kind == "muscgen.render"]
+    assert [structs.to_dict(task.input)["stem"] for task in renders] == list(music.plan.STEMS)
+    assert all(structs.to_dict(task.input)["plan"] == "${compose.result.plan}" for task in renders)
+    assert all(list(task.needs) == ["compose"] for task in renders)
+
+
+def test_the_mix_waits_for_every_render() -> None:
+    tasks = planned(model="muscgen")
+
+    assert list(tasks)[-1] == "mix"
+    assert set(tasks["mix"].needs) == {"compose", *(f"render-{stem}" for stem in music.plan.STEMS)}
+    assert structs.to_dict(tasks["mix"].input)["stems"]["bass"] == "${render-bass.result}"
+
+
+def test_only_the_stems_that_were_chosen_are_rendered() -> None:
+    tasks = planned(model="muscgen", options={"stems": ["bass", "drums"]})
+
+    assert list(tasks) == ["compose", "render-drums", "render-bass", "mix"]
+
+
+def test_a_track_begins_with_its_words_and_ends_with_its_manifest() -> None:
+    tasks = planned(model="track", options={"stems": ["drums"]})
+
+    assert list(tasks) == ["parse", "compose", "render-drums", "mix", "finalize"]
+    assert list(tasks["compose"].needs) == ["parse"]
+    assert set(tasks["finalize"].needs) == {"parse", "compose", "render-drums", "mix"}
+
+
+def test_a_reference_is_analyzed_beside_the_parsing() -> None:
+    tasks = planned(model="track", options={"reference_url": "https://example.com/a.wav", "stems": ["drums"]})
+
+    assert list(tasks["style"].needs) == []
+    assert set(tasks["compose"].needs) == {"parse", "style"}
+    for follower in ("compose", "mix"):
+        assert structs.to_dict(tasks[follower].input)["reference"] == "${style.result.style}"
+    assert structs.to_dict(tasks["finalize"].input)["reference"] == "${style.result.source}"
+
+
+def test_a_task_needs_every_task_that_it_refers_to() -> None:
+    options = {"reference_url": "https://example.com/a.wav"}
+    for model in ("jen1", "muscgen", "track"):
+        for task in planned(model=model, options=options).values():
+            assert set(inputs.referred_tasks(task.input)) <= set(task.needs)
+
+
+def test_what_the_mix_is_asked_for_reaches_it() -> None:
+    asked = {"bit_depth": "f32", "loudness_target": -9, "true_peak": -2, "strength": 0.25}
+    tasks = planned(model="muscgen", options={**asked, "bpm": 90, "sample_rate": 48_000})
+
+    assert structs.to_dict(tasks["mix"].input)["options"] == asked
+    assert structs.to_dict(tasks["render-bass"].input)["sample_rate"] == 48_000
+
+
+def test_the_manifest_times_every_task_before_it() -> None:
+    tasks = planned(model="track", options={"stems": ["drums"]})
+
+    assert structs.to_dict(tasks["finalize"].input)["timings"] == {
+        name: f"${{{name}.result.seconds}}" for name in ("parse", "compose", "render-drums", "mix")
+    }
+
+
+def test_words_that_look_like_a_reference_reach_no_task_that_refers_to_results() -> None:
+    tasks = planned(model="track", narrative="${parse.result.request} ${nobody.result.x}")
+
+    holders = [name for name, task in tasks.items() if "nobody" in str(task.input)]
+    assert holders == ["parse"]
+    assert not tasks["parse"].needs
+
+
+def test_the_stems_at_the_door_are_those_that_the_renderer_knows() -> None:
+    assert music_options.STEMS == music.plan.STEMS
 
 
 @pytest.mark.parametrize(
@@ -57,6 +133,10 @@ def test_the_renderer_takes_the_plan_from_the_composer() -> None:
         {"seed": str(2**64 - 1)},
         {"genre": "lo-fi", "mood": "chill"},
         {"mode": "lyrics-first"},
+        {"structure": [{"section": "verse", "bars": 8, "energy": 0.4}, {"section": "chorus"}]},
+        {"chords": "Am F C G"},
+        {"chords": ["Am7", "D7"], "instruments": ["piano", "-drums"], "swing": 0.6, "loop": True},
+        {"lyrics": ["one", "two"], "format": "flac", "bit_depth": "f32", "sample_rate": 48_000},
     ],
     ids=str,
 )
@@ -82,6 +162,13 @@ def test_options_within_their_range_are_taken(options: dict[str, Any]) -> None:
         ({"genre": "x" * 65}, "options.genre"),
         ({"mood": 3}, "options.mood"),
         ({"mode": "loud"}, "options.mode"),
+        ({"stems": []}, "options.stems"),
+        ({"stems": ["violins"]}, "options.stems.0"),
+        ({"format": "aiff"}, "options.format"),
+        ({"sample_rate": 22_050}, "options.sample_rate"),
+        ({"structure": [{"bars": 4}]}, "options.structure.0"),
+        ({"reference_url": "file:///etc/passwd"}, "options.reference_url"),
+        ({"lyrics": "x" * 4_001}, "options.lyrics"),
     ],
     ids=str,
 )

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from tutti.cli import arguments, connection, failures, inputs, tables, words
+from tutti import errors
+from tutti.cli import arguments, connection, failures, inputs, manifests, tables, words
 from tutti.cli.output import say, say_json
 from tutti.cli.output import show as show_table
 from tutti.client import Client
@@ -55,7 +57,9 @@ async def _listed(client: Client, reason: str, limit: int) -> list[orchestrator_
 
 
 def replay(
-    job_ids: arguments.JobIds,
+    job_ids: Annotated[
+        list[str], typer.Argument(metavar="JOB_ID...|MANIFEST", help="The jobs' ids, or a track's manifest.json.")
+    ],
     input: Annotated[
         str,
         typer.Option(
@@ -67,17 +71,28 @@ def replay(
     timeout: arguments.Timeout = 10.0,
     json: arguments.Json = False,
 ) -> None:
-    """Run dead letters again from what succeeded: all of them or, where one cannot be, none."""
+    """Run dead letters again from what succeeded: all of them or, where one cannot be, none. Or make a track again from
+    its manifest, and say which of its files became the same; 1 when one did not."""
+    where = arguments.where(address, data_dir, timeout)
+    if len(job_ids) == 1 and Path(job_ids[0]).is_file():
+        if input:
+            raise errors.InvalidInput("--input is for dead letters; a manifest says everything")
+        _run(_again(where, manifests.read(Path(job_ids[0])), as_json=json))
     edited = inputs.json_object(input, field="input") if input else None
 
     async def main() -> int:
-        async with connection.connected(arguments.where(address, data_dir, timeout)) as client:
+        async with connection.connected(where) as client:
             jobs = await client.replay(job_ids, edited)
         for job in jobs:
             _runs_again(job, as_json=json)
         return failures.OK
 
     _run(main())
+
+
+async def _again(where: connection.Where, manifest: manifests.Manifest, *, as_json: bool) -> int:
+    async with connection.connected(where) as client:
+        return await manifests.replay(client, manifest, as_json=as_json)
 
 
 def discard(
@@ -125,5 +140,5 @@ def _runs_again(job: job_pb2.Job, *, as_json: bool) -> None:
         say(f"{job.job_id} is {words.job_state(job.state)}. Follow it: tutti watch {job.job_id}")
 
 
-def _run(main: Coroutine[Any, Any, int]) -> None:
+def _run(main: Coroutine[Any, Any, int]) -> NoReturn:
     raise typer.Exit(asyncio.run(main))

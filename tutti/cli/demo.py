@@ -9,15 +9,17 @@ from typing import Annotated
 
 import typer
 
-from tutti import errors
 from tutti.cli import failures, following
 from tutti.cli.output import say
 from tutti.client import Client, download, music
 from tutti.embedded import Mesh, MeshOptions, endpoints, ports
 from tutti.embedded.lock import is_alive
 from tutti.embedded.options import DEFAULT_DATA_DIR, DEFAULT_GATEWAY_PORT
-from tutti.v1 import artifact_pb2, job_pb2
+from tutti.v1 import job_pb2
 
+#: The tasks that make what a listener wants to have: master and stems, and what belongs to them.
+FINISHED = frozenset({"compose", "mix", "finalize"})
+MASTER = "master.wav"
 NARRATIVE = "a chill lo-fi beat, 90 bpm, piano"
 
 
@@ -37,14 +39,16 @@ async def _demo(narrative: str, duration: float, output: Path, data_dir: Path) -
     async with _mesh(data_dir) as running, Client(running.orchestrator_addresses) as client:
         say(f"Gateway at {running.gateway.url}")
         say(f"Asking for {duration:g} s of: {narrative}")
-        job_id = await client.submit(music(narrative, duration=duration))
+        job_id = await client.submit(music(narrative, duration=duration, model="track"))
         job = await following.follow(client, job_id, as_json=False)
         following.conclude(job)
         if job.state != job_pb2.JOB_STATE_SUCCEEDED:
             return failures.FAILED
-        audio = _audio(job)
-        saved = await download(audio, output / audio.name)
-        say(f"Listen: {saved.resolve()} ({_seconds(saved):.1f} s)")
+        for artifact in job.artifacts:
+            if artifact.task in FINISHED:
+                await download(artifact, output / artifact.name)
+        master = output / MASTER
+        say(f"Listen: {master.resolve()} ({_seconds(master):.1f} s)")
     return failures.OK
 
 
@@ -61,14 +65,6 @@ async def _mesh(data_dir: Path) -> AsyncIterator[endpoints.Endpoints]:
     async with Mesh(MeshOptions(data_dir=data_dir, gateway_port=port), announce=say) as mesh:
         yield mesh.endpoints
         say("Stopping")
-
-
-def _audio(job: job_pb2.Job) -> artifact_pb2.Artifact:
-    """The last one is the finished piece; what came before went into it."""
-    for artifact in reversed(job.artifacts):
-        if artifact.type.startswith("audio/"):
-            return artifact
-    raise errors.Internal(f"{job.job_id} succeeded without leaving audio behind; look at it: tutti show {job.job_id}")
 
 
 def _seconds(file: Path) -> float:

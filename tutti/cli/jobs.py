@@ -23,7 +23,9 @@ LARGEST_PAGE = 200
 def submit(
     narrative: Annotated[str, typer.Argument(help="What to make, in words.", show_default=False)] = "",
     duration: Annotated[float | None, typer.Option("--duration", help="Length in seconds.", show_default=False)] = None,
-    model: Annotated[str, typer.Option("--model", help="jen1 composes, muscgen composes and renders.")] = "muscgen",
+    model: Annotated[
+        str, typer.Option("--model", help="jen1 composes, muscgen renders and mixes too, track is all of it.")
+    ] = "track",
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", metavar="KEY=VALUE", help="An option of the model; repeat.")
     ] = None,

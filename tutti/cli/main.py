@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from tutti.cli import dead, demo, doctor, failures, fleet, jobs, up
+from tutti.cli import dead, demo, doctor, failures, fleet, jobs, listen, up
 from tutti.cli.output import complain, say
 from tutti.errors import TuttiError
 
@@ -38,6 +38,7 @@ for command in (
     jobs.jobs,
     jobs.show,
     jobs.cancel,
+    listen.listen,
     dead.retry,
     dead.dead,
     dead.replay,

@@ -52,6 +52,19 @@ async def _fetch(artifact: artifact_pb2.Artifact, draft: Path, timeout: float) -
         raise errors.Unavailable(f"{artifact.name} arrived damaged; download it again", reason="DIGEST_MISMATCH")
 
 
+async def part(http: httpx.AsyncClient, artifact: artifact_pb2.Artifact, start: int, end: int) -> bytes:
+    """The bytes from one place up to another, or to the last one; small enough to be held."""
+    try:
+        answer = await http.get(artifact.url, headers={"Range": f"bytes={start}-{end - 1}"})
+    except httpx.HTTPError as error:
+        why = str(error) or type(error).__name__
+        raise errors.Unavailable(f"{artifact.name} cannot be downloaded: {why}", reason=FAILED) from error
+    if answer.status_code == httpx.codes.PARTIAL_CONTENT:
+        return answer.content
+    _check(answer.status_code, artifact)
+    return answer.content[start:end]  # from a server that knows no ranges
+
+
 def _check(status: int, artifact: artifact_pb2.Artifact) -> None:
     if status == httpx.codes.OK:
         return

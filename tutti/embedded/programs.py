@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Programs:
         )
         return Program(
             name=TRITON,
-            argv=(*launch.argv, *_only_models(repository)),
+            argv=(*_weights_first(os.environ), *launch.argv, *_only_models(repository)),
             env=launch.env,
             log_file=self._layout.log_file(TRITON),
             # By HTTP: a gRPC channel that was refused once waits a second and longer before it tries again.
@@ -104,6 +104,11 @@ class Programs:
             probe=partial(probes.until, check),
             ports=ports,
         )
+
+
+def _weights_first(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What fetches the weights of the models and then becomes Triton; nothing where there is nothing to fetch."""
+    return (sys.executable, "-P", "-m", "tutti.weights", "--") if environment.get("MODEL_S3_PATH") else ()
 
 
 def _only_models(repository: Path) -> tuple[str, ...]:

@@ -10,7 +10,12 @@ import triton_python_backend_utils as pb_utils
 # Where `music` is not installed, it lies beside the model repository.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from music.compose import compose
+from music import fields
+from music.composing import compose
+from music.errors import RequestError
+from music.lyrics import lrc
+from music.output.midi import midi
+from music.plan import Plan, plan_from_dict
 from music.serving import Arrival, Serving, Stopped, exit_with_parent
 
 
@@ -34,9 +39,26 @@ class TritonPythonModel:
             self._serving.respond(arrival, self._header(sequence, stage, fraction))
             sequence += 1
 
-        plan = compose(arrival.json(), report)
-        result = self._serving.json_tensor("PLAN", plan.to_dict())
-        self._serving.respond(arrival, self._header(sequence, "plan", 1.0), result)
+        request = arrival.json()
+        plan = _given(request) if "plan" in request else compose(request, report)
+        results = [self._serving.json_tensor("PLAN", plan.to_dict()), self._serving.bytes_tensor("MIDI", midi(plan))]
+        if plan.lyrics:
+            words = lrc(plan.lyrics, plan.bpm, _title(plan))
+            results.append(self._serving.bytes_tensor("LRC", words.encode()))
+        self._serving.respond(arrival, self._header(sequence, "plan", 1.0), *results)
 
     def _header(self, sequence: int, stage: str, fraction: float) -> Any:
         return self._serving.json_tensor("HEADER", {"sequence": sequence, "stage": stage, "fraction": fraction})
+
+
+def _given(request: Mapping[str, Any]) -> Plan:
+    """A plan of before, edited or not, as it was given: what else the request says is said by the plan already."""
+    source = fields.mapping(request["plan"], "plan")
+    try:
+        return plan_from_dict(source)
+    except RequestError as error:
+        raise RequestError(f"plan.{error.field}", error.message) from error
+
+
+def _title(plan: Plan) -> str:
+    return str(plan.resolved.get("prompt", {}).get("value", ""))[:200]

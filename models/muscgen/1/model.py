@@ -1,10 +1,11 @@
-"""muscgen: a plan in, audio out, piece by piece. The protocol is in models/README.md; `music` makes the sound."""
+"""muscgen: a plan in, its stems out, piece by piece. The protocol is in models/README.md; `music` makes the sound, with
+the engine that the environment names."""
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +14,56 @@ import triton_python_backend_utils as pb_utils
 # Where `music` is not installed, it lies beside the model repository.
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 
-from music import fields
+from music import engines, fields
+from music.engines import Order, Part
 from music.errors import RequestError
-from music.plan import Plan, plan_from_dict
-from music.render import SAMPLE_RATE, SAMPLE_RATES, Piece, render
-from music.request import read_seed
+from music.limits import read_seed
+from music.neural.choice import EngineError
+from music.places import Places
+from music.plan import STEMS, Plan, plan_from_dict
+from music.rendering import SAMPLE_RATE, SAMPLE_RATES
 from music.serving import Arrival, Serving, Stopped, exit_with_parent
 
-#: Renders at once, each on a thread; later ones wait in order. One holds up to 60 MB.
-MOST_AT_ONCE = 16
+#: Each is a round trip to the server, and a step of a sampled model takes a few milliseconds.
 CANCEL_CHECK_SECONDS = 0.2
 STOP_SECONDS = 2.0
 LONGEST_TEST_DELAY_SECONDS = 10.0
+#: More bars than a plan may have; `render` knows how many sections this one has.
+MOST_SECTIONS = 4000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
-    plan: Plan
-    seed: int | None
-    sample_rate: int
-    test_delay_seconds: float
+class _Threaded(Serving):
+    def __init__(self, backend: Any, model: str) -> None:
+        super().__init__(backend, model)
+        self._active = _OneAtATime(self._active)
+
+
+class _OneAtATime:
+    """A gauge of Triton's that many threads may move. It keeps the message to the server in itself: when two threads
+    move it at once, the server reads one that is gone and crashes."""
+
+    def __init__(self, gauge: Any) -> None:
+        self._gauge, self._lock = gauge, threading.Lock()
+
+    def increment(self, by: float) -> None:
+        with self._lock:
+            self._gauge.increment(by)
 
 
 class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
-        self._serving = Serving(pb_utils, "muscgen")
+        exit_with_parent()  # first, because loading weights may take minutes
+        try:
+            self._engine = engines.load(os.environ)
+        except EngineError as error:
+            # What Triton makes of it comes between lines of a traceback.
+            pb_utils.Logger.log_error(f"muscgen cannot start: {error}")
+            raise
+        pb_utils.Logger.log_info(f"muscgen renders with {self._engine.name}")
+        self._serving = _Threaded(pb_utils, "muscgen")
         self._stopping = threading.Event()
-        self._places = threading.Semaphore(MOST_AT_ONCE)
+        self._places = Places(self._engine.at_once)
         self._threads: set[threading.Thread] = set()
-        exit_with_parent()
 
     def execute(self, requests: list[Any]) -> None:
         for request in requests:
@@ -57,19 +79,40 @@ class TritonPythonModel:
             thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self, arrival: Arrival) -> None:
-        with self._places:
-            self._serving.answer(arrival, self._stream)
+        self._serving.answer(arrival, self._stream)
         self._threads.discard(threading.current_thread())
 
     def _stream(self, arrival: Arrival) -> None:
         self._check(arrival)
-        order = _order(arrival.json())
-        for piece in render(order.plan, seed=order.seed, rate=order.sample_rate):
-            # A piece is 20 to 400 ms of work, so a check between pieces is often enough.
+        request = arrival.json()
+        order, delay = _order(request), _delay(request)
+        if not self._engine.plays(order):
+            self._respond(arrival, {"sequence": 0, "stage": "render", "fraction": 1.0})
+            return
+        with self._places.taken(lambda: self._check(arrival), every_seconds=CANCEL_CHECK_SECONDS):
+            self._render(arrival, order, delay)
+
+    def _render(self, arrival: Arrival, order: Order, delay: float) -> None:
+        sequence, next_step = 0, 0.0
+
+        def step(fraction: float) -> None:
+            nonlocal next_step
+            if time.monotonic() >= next_step:
+                self._check(arrival)
+                self._respond(arrival, {"sequence": sequence, "stage": "generate", "fraction": fraction})
+                next_step = time.monotonic() + CANCEL_CHECK_SECONDS
+
+        for part in self._engine.render(order, step):
+            # A part is 5 to 300 ms of work, besides the steps before it, so a check between parts is often enough.
             self._check(arrival)
-            header = self._serving.json_tensor("HEADER", _header(piece))
-            self._serving.respond(arrival, header, self._serving.audio_tensor("AUDIO", piece.audio))
-            self._wait(order.test_delay_seconds, arrival)
+            audio = self._serving.audio_tensor("AUDIO", part.audio)
+            self._respond(arrival, _header(part, order.sample_rate, whole=self._engine.whole), audio)
+            sequence = part.index + 1
+            self._wait(delay, arrival)
+
+    def _respond(self, arrival: Arrival, header: Mapping[str, Any], *tensors: Any) -> None:
+        described = self._serving.json_tensor("HEADER", {**header, "engine": self._engine.name})
+        self._serving.respond(arrival, described, *tensors)
 
     def _wait(self, seconds: float, arrival: Arrival) -> None:
         end = time.monotonic() + seconds
@@ -83,18 +126,29 @@ class TritonPythonModel:
 
 
 def _order(request: Mapping[str, Any]) -> Order:
-    fields.only(request, ["plan", "seed", "sample_rate", "test_delay_seconds"])
+    fields.only(request, ["plan", "stems", "seed", "sample_rate", "first_section", "test_delay_seconds"])
     seed, rate = request.get("seed"), request.get("sample_rate", SAMPLE_RATE)
     if rate not in SAMPLE_RATES:
         raise RequestError("sample_rate", f"must be one of {', '.join(map(str, SAMPLE_RATES))}, got {rate!r:.20}.")
     return Order(
         plan=_plan(fields.mapping(fields.required(request, "plan"), "plan")),
+        stems=_stems(request.get("stems")),
         seed=None if seed is None else read_seed(seed),
         sample_rate=int(rate),
-        test_delay_seconds=fields.number(
-            request.get("test_delay_seconds", 0.0), "test_delay_seconds", low=0, high=LONGEST_TEST_DELAY_SECONDS
-        ),
+        first_section=fields.integer(request.get("first_section", 0), "first_section", low=0, high=MOST_SECTIONS),
     )
+
+
+def _delay(request: Mapping[str, Any]) -> float:
+    seconds = request.get("test_delay_seconds", 0.0)
+    return fields.number(seconds, "test_delay_seconds", low=0, high=LONGEST_TEST_DELAY_SECONDS)
+
+
+def _stems(listed: Any) -> tuple[str, ...] | None:
+    if listed is None:
+        return None
+    names = fields.items(listed, "stems", most=len(STEMS))
+    return tuple(fields.choice(name, f"stems[{i}]", STEMS) for i, name in enumerate(names))
 
 
 def _plan(source: Mapping[str, Any]) -> Plan:
@@ -104,13 +158,17 @@ def _plan(source: Mapping[str, Any]) -> Plan:
         raise RequestError(f"plan.{error.field}", error.message) from error
 
 
-def _header(piece: Piece) -> dict[str, Any]:
+def _header(part: Part, rate: int, *, whole: bool) -> dict[str, Any]:
     return {
-        "sequence": piece.index,
+        "sequence": part.index,
         "stage": "render",
-        "fraction": piece.fraction,
-        "sample_offset": piece.offset,
-        "sample_rate": piece.rate,
-        "stem": "mix",
-        "section": piece.section,
+        "fraction": part.fraction,
+        "sample_offset": part.offset,
+        "sample_rate": rate,
+        "stem": part.stem,
+        "section": part.section,
+        "section_name": part.section_name,
+        "last_of_section": part.last_of_section,
+        # What this is, is no stem of a mix but all of it.
+        **({"whole": True} if whole else {}),
     }

@@ -1,70 +1,100 @@
-"""Music requests: what may be asked for, and the tasks that each model's work consists of."""
+"""Music requests: what may be asked for, and the tasks that each model's work consists of.
 
-import jsonschema_rs
+A track is parsed, composed, rendered stem by stem, mixed and finalized; muscgen and jen1 are parts of the same graph.
+"""
 
-from services.orchestrator.plan.kinds import check_schema
+from collections.abc import Sequence
+from typing import Any
+
+from services.orchestrator.plan.music_options import STEMS, check_options
 from tutti import errors, structs
 from tutti.v1 import job_pb2
 
 LONGEST_NARRATIVE = 2_000
 SHORTEST_SECONDS, LONGEST_SECONDS, DEFAULT_SECONDS = 1.0, 600.0, 30.0
-LARGEST_SEED = 2**64 - 1
+#: What the mix is asked for; everything else is the composer's.
+_OF_THE_MIX = ("bit_depth", "loudness_target", "true_peak", "strength")
 
-_OPTIONS = jsonschema_rs.validator_for(
-    {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "bpm": {"type": "number", "minimum": 30, "maximum": 300},
-            "key": {"type": "string", "pattern": "^[A-Ga-g][#b]?( ?(major|minor|maj|min|m))?$"},
-            "time_signature": {"enum": [2, 3, 4, 6]},
-            # A double holds whole numbers exactly up to 2^53 only; larger seeds travel as digits.
-            "seed": {
-                "anyOf": [
-                    {"type": "integer", "minimum": 0, "maximum": 2**53},
-                    {"type": "string", "pattern": "^[0-9]{1,20}$"},
-                ]
-            },
-            "genre": {"type": "string", "maxLength": 64},
-            "mood": {"type": "string", "maxLength": 64},
-            "mode": {"enum": ["full", "lyrics-first", "melody-only"]},
-        },
-    }
-)
+#: The composer's, as later tasks refer to it.
+PLAN = "${compose.result.plan}"
 
 
 def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
     _check_narrative(request.narrative)
     seconds = _seconds(request)
     options = structs.to_dict(request.options)
-    check_schema(_OPTIONS, options, where="options")
-    if int(options.get("seed", 0)) > LARGEST_SEED:
-        raise errors.InvalidInput(f"options.seed: must be at most {LARGEST_SEED}", field="options.seed")
-    compose = job_pb2.PlannedTask(
-        name="compose",
-        kind="jen1.compose",
-        input=structs.from_dict({"narrative": request.narrative, "duration": seconds, "options": options}),
-    )
+    check_options(options)
+    words = {"narrative": request.narrative, "duration": seconds, "options": options}
     match request.model:
         case "jen1":
-            return job_pb2.Plan(tasks=[compose])
+            return job_pb2.Plan(tasks=[_compose(words)])
         case "muscgen":
-            return job_pb2.Plan(tasks=[compose, _RENDER])
+            tasks = [_compose(words), *_renders(options)]
+            return job_pb2.Plan(tasks=[*tasks, _mix(options, tasks, {})])
+        case "track":
+            return job_pb2.Plan(tasks=_track(words, options))
     shown = repr(request.model[:64]) if request.model else "nothing"
     raise errors.InvalidInput(
-        f"model: {shown} is no model; use 'jen1' (composes a plan) or 'muscgen' (composes and renders audio)",
+        f"model: {shown} is no model; use 'jen1' (composes a plan), 'muscgen' (composes and renders audio) or 'track' "
+        "(a mastered track with everything that belongs to it)",
         field="model",
         reason="UNKNOWN_MODEL",
     )
 
 
-#: jen1 resolves every option and writes it into the plan; muscgen needs nothing but that.
-_RENDER = job_pb2.PlannedTask(
-    name="render",
-    kind="muscgen.render",
-    needs=["compose"],
-    input=structs.from_dict({"plan": "${compose.result.plan}"}),
-)
+def _track(words: dict[str, Any], options: dict[str, Any]) -> list[job_pb2.PlannedTask]:
+    """Later tasks take the words from what the first one stored, not from their own input: whatever a caller has
+    written there must not be taken for a reference to a result."""
+    tasks = [_task("parse", "prompt.parse", words)]
+    request, followed = {"request": "${parse.result.request}"}, {}
+    if "reference_url" in options:
+        tasks.append(_task("style", "style.analyze", {"url": options["reference_url"]}))
+        followed = {"reference": "${style.result.style}"}
+    tasks.append(_task("compose", "jen1.compose", {**request, **followed}, needs=_names(tasks)))
+    tasks += _renders(options)
+    tasks.append(_mix(options, tasks, followed))
+    finalize = {
+        **request,
+        "composed": "${compose.result}",
+        "mixed": "${mix.result}",
+        "timings": {name: f"${{{name}.result.seconds}}" for name in _names(tasks)},
+        "format": options.get("format", "mp3"),
+        **({"reference": "${style.result.source}"} if followed else {}),
+    }
+    return [*tasks, _task("finalize", "track.finalize", finalize, needs=_names(tasks))]
+
+
+def _compose(words: dict[str, Any]) -> job_pb2.PlannedTask:
+    return _task("compose", "jen1.compose", words)
+
+
+def _renders(options: dict[str, Any]) -> list[job_pb2.PlannedTask]:
+    """A task for each stem, over as many workers as there are. jen1 resolves every option and writes it into the plan;
+    a render needs nothing but that."""
+    rate = {"sample_rate": options["sample_rate"]} if "sample_rate" in options else {}
+    return [
+        _task(f"render-{stem}", "muscgen.render", {"plan": PLAN, "stem": stem, **rate}, needs=["compose"])
+        for stem in STEMS
+        if stem in options.get("stems", STEMS)
+    ]
+
+
+def _mix(
+    options: dict[str, Any], earlier: Sequence[job_pb2.PlannedTask], followed: dict[str, str]
+) -> job_pb2.PlannedTask:
+    stems = {task.input["stem"]: f"${{{task.name}.result}}" for task in earlier if task.kind == "muscgen.render"}
+    asked = {name: options[name] for name in _OF_THE_MIX if name in options}
+    return _task(
+        "mix", "mix.master", {"plan": PLAN, "stems": stems, "options": asked, **followed}, needs=_names(earlier)
+    )
+
+
+def _names(tasks: Sequence[job_pb2.PlannedTask]) -> list[str]:
+    return [task.name for task in tasks]
+
+
+def _task(name: str, kind: str, input: dict[str, Any], needs: Sequence[str] = ()) -> job_pb2.PlannedTask:
+    return job_pb2.PlannedTask(name=name, kind=kind, input=structs.from_dict(input), needs=needs)
 
 
 def _check_narrative(narrative: str) -> None:

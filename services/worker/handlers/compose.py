@@ -1,14 +1,14 @@
-"""`jen1.compose`: a request in words becomes a plan, kept as plan.json."""
+"""`jen1.compose`: a request in words becomes a plan, kept as plan.json and as MIDI, with the words of what is sung."""
 
-import json
+import time
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
-from services.worker.triton import Triton
+from services.worker.triton import ModelResponse, Triton
 from tutti.errors import Internal
 from tutti.handlers import Context, Handler, JsonObject
 
@@ -22,24 +22,42 @@ INPUT_SCHEMA: JsonObject = {
         "narrative": {"type": "string", "maxLength": 2000},
         "duration": {"type": "number", "minimum": 1, "maximum": 600},
         "options": {"type": "object"},
+        # What `prompt.parse` stored, instead of the three.
+        "request": stored.SCHEMA,
+        # What `style.analyze` found.
+        "reference": {"type": "object"},
     },
     "additionalProperties": False,
 }
+#: Of the options, what later tasks act upon and the composer need not know.
+_NOT_FOR_JEN1 = ("reference_url",)
 
 
 def handler(triton: Triton) -> Handler:
     async def run(context: Context, input: JsonObject) -> JsonObject:
+        began = time.monotonic()
         with as_task_failures():
-            plan = await _plan(triton, context, _request(input))
-        artifact = await context.artifact("plan.json", json.dumps(plan).encode(), type="application/json")
-        return {
-            "plan": asdict(artifact),
+            words = await stored.read_json(context, input["request"], field="request") if "request" in input else input
+            composed = await _composed(triton, context, _request(words, input.get("reference")))
+        plan = composed.plan
+        if plan is None:
+            raise Internal(f"{MODEL} ended its stream without a plan.")
+        result = {
+            "plan": await stored.store_json(context, "plan.json", plan),
             "bpm": plan["bpm"],
             "key": plan["key"],
+            "genre": plan["genre"],
             # As text: a seed may have 64 bits, and a JSON number keeps only 53 of them.
             "seed": str(plan["seed"]),
             "duration": plan["duration_seconds"],
         }
+        if composed.midi is not None:
+            midi = await context.artifact("composition.mid", composed.midi, type="audio/midi")
+            result["midi"] = stored.described(midi)
+        if composed.lrc:
+            lrc = await context.artifact("lyrics.lrc", composed.lrc, type="application/x-lrc")
+            result["lyrics"] = stored.described(lrc)
+        return {**result, "seconds": round(time.monotonic() - began, 3)}
 
     return Handler(
         kind=KIND,
@@ -52,12 +70,18 @@ def handler(triton: Triton) -> Handler:
     )
 
 
-def _request(input: JsonObject) -> Mapping[str, Any]:
-    named = {"prompt": input.get("narrative"), "duration": input.get("duration")}
-    return {**input.get("options", {}), **{name: value for name, value in named.items() if value is not None}}
+def _request(words: Mapping[str, Any], reference: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the caller gave wins; what was read from the words comes next, and then what a reference sounds like."""
+    given = {name: value for name, value in words.get("options", {}).items() if name not in _NOT_FOR_JEN1}
+    named = {"prompt": words.get("narrative"), "duration": words.get("duration"), "reference": reference}
+    return {
+        **words.get("parsed", {}),
+        **given,
+        **{name: value for name, value in named.items() if value is not None},
+    }
 
 
-async def _plan(triton: Triton, context: Context, request: Mapping[str, Any]) -> dict[str, Any]:
+async def _composed(triton: Triton, context: Context, request: Mapping[str, Any]) -> ModelResponse:
     responses = triton.stream(
         MODEL,
         request,
@@ -69,5 +93,5 @@ async def _plan(triton: Triton, context: Context, request: Mapping[str, Any]) ->
         async for response in responses:
             await context.progress(response.header["fraction"], response.header["stage"])
             if response.plan is not None:
-                return response.plan
+                return response
     raise Internal(f"{MODEL} ended its stream without a plan.")

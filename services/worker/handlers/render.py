@@ -1,59 +1,65 @@
-"""`muscgen.render`: a plan becomes audio, written piece by piece as it arrives and kept as mix.wav."""
+"""`muscgen.render`: a stem of a plan becomes audio, section by section. Each section is stored as soon as it is whole,
+can be played from then on, and is where a later attempt goes on."""
 
 import asyncio
-import json
+import time
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from music.plan import STEMS, Plan
+from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
-from services.worker.handlers.recording import Recording
+from services.worker.handlers.plans import read_plan
 from services.worker.triton import ModelResponse, Triton
 from tutti.artifacts import Artifact
-from tutti.errors import Internal, InvalidInput
+from tutti.errors import Internal
 from tutti.handlers import Context, Handler, JsonObject
+
+if TYPE_CHECKING:
+    from music.output import AudioWriter
 
 KIND = "muscgen.render"
 MODEL = "muscgen"
 TIMEOUT = timedelta(minutes=30)
-#: muscgen checks its options itself; a plan is given as the artifact that an earlier task stored.
 INPUT_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {
-        "plan": {
-            "type": "object",
-            "properties": {
-                "name": {"type": "string"},
-                "type": {"type": "string"},
-                "size": {"type": "integer", "minimum": 0},
-                "sha256": {"type": "string"},
-                "key": {"type": "string"},
-            },
-            "required": ["name", "type", "size", "sha256", "key"],
-            "additionalProperties": False,
-        },
-        "options": {"type": "object"},
+        "plan": stored.SCHEMA,
+        "stem": {"enum": list(STEMS)},
+        "seed": {"type": "string", "pattern": "^[0-9]{1,20}$"},
+        "sample_rate": {"enum": [44_100, 48_000]},
+        "test_delay_seconds": {"type": "number", "minimum": 0, "maximum": 10},
     },
-    "required": ["plan"],
+    "required": ["plan", "stem"],
     "additionalProperties": False,
 }
+#: What goes to the model as it came.
+_FOR_MUSCGEN = ("seed", "test_delay_seconds")
+DEFAULT_RATE = 44_100
 
 
 def handler(triton: Triton) -> Handler:
     async def run(context: Context, input: JsonObject) -> JsonObject:
-        target = context.workdir / "mix.wav"
+        began = time.monotonic()
         with as_task_failures():
-            request = {**input.get("options", {}), "plan": await _plan(context, input["plan"])}
-            recording = await _record(triton, context, request, target)
-        artifact = await context.artifact("mix.wav", target, type="audio/wav")
-        return {
-            "audio": asdict(artifact),
-            "duration": recording.seconds,
-            "peak_dbfs": recording.peak_dbfs,
-        }
+            source = await stored.read_json(context, input["plan"], field="plan")
+            plan, stem = read_plan(source), input["stem"]
+            done, mix_by = _resumed(context)
+            rate = input.get("sample_rate", DEFAULT_RATE)
+            if stem in plan.stems and len(done) < len(plan.section_edges(rate)) - 1:
+                request = {name: input[name] for name in _FOR_MUSCGEN if name in input}
+                request |= {"plan": source, "stems": [stem], "sample_rate": rate, "first_section": len(done)}
+                # How loud the stem is in the preview, which is mixed by whoever plays it.
+                gain = await asyncio.to_thread(_preview_gain, plan, stem)
+                render = _Render(triton, context, stem, gain, done)
+                done = await render.run(request)
+                mix_by = render.mix_by
+        sections = [stored.described(artifact) for artifact in done]
+        result = {"stem": stem, "sections": sections, "seconds": round(time.monotonic() - began, 3)}
+        return result | ({"mix_by": mix_by} if mix_by else {})
 
     return Handler(
         kind=KIND,
@@ -66,45 +72,79 @@ def handler(triton: Triton) -> Handler:
     )
 
 
-async def _plan(context: Context, described: Mapping[str, Any]) -> Mapping[str, Any]:
-    # Numbers in a Struct are doubles: the size of an artifact comes back as one.
-    artifact = Artifact(**{**described, "size": int(described["size"])})
-    local = context.workdir / "plan.json"
-    await context.read(artifact, local)
-    try:
-        plan = json.loads(await asyncio.to_thread(local.read_bytes))
-    except ValueError as error:
-        raise InvalidInput(f"{artifact.name} is not JSON: {error}.", field="plan") from error
-    if not isinstance(plan, dict):
-        raise InvalidInput(f"{artifact.name} must hold one JSON object.", field="plan")
-    return plan
+def section_name(stem: str, section: int) -> str:
+    return f"{stem}.{section:03d}.wav"
 
 
-async def _record(triton: Triton, context: Context, request: Mapping[str, Any], target: Path) -> Recording:
-    responses = triton.stream(
-        MODEL,
-        request,
-        request_id=context.request_id,
-        traceparent=context.traceparent,
-        timeout=TIMEOUT.total_seconds(),
-    )
-    async with aclosing(responses):
-        first = await anext(responses, None)
-        if first is None:
-            raise Internal(f"{MODEL} ended its stream without audio.")
-        with Recording(target, rate=int(first.header["sample_rate"])) as recording:
-            fraction = await _keep(first, context, recording)
+def _resumed(context: Context) -> tuple[list[Artifact], str]:
+    """Sections that an earlier attempt has finished, in order, and who made them, if they are the whole mix."""
+    saved = context.resume_from
+    return (list(saved.artifacts), str(saved.note.get("mix_by", ""))) if saved is not None else ([], "")
+
+
+def _preview_gain(plan: Plan, stem: str) -> float:
+    # Imported on a thread, with the first render: see the package `sound`.
+    from music.mix.preview import preview_gain
+
+    return preview_gain(plan, stem)
+
+
+def _opened(path: Path, rate: int) -> "AudioWriter":
+    from music.output import AudioWriter
+
+    return AudioWriter(path, name="wav", source_rate=rate)
+
+
+class _Render:
+    """Takes the model's pieces of one stem and keeps them by section."""
+
+    def __init__(self, triton: Triton, context: Context, stem: str, preview_gain: float, done: list[Artifact]) -> None:
+        self._triton, self._context, self._stem = triton, context, stem
+        self._preview_gain = preview_gain
+        self._done = list(done)
+        #: The engine, when it plays the whole mix under the name of this stem; else empty.
+        self.mix_by = ""
+        self._file: AudioWriter | None = None
+
+    async def run(self, request: Mapping[str, Any]) -> list[Artifact]:
+        fraction = 0.0
+        responses = self._triton.stream(
+            MODEL,
+            request,
+            request_id=self._context.request_id,
+            traceparent=self._context.traceparent,
+            timeout=TIMEOUT.total_seconds(),
+        )
+        async with aclosing(responses):
             async for response in responses:
-                fraction = await _keep(response, context, recording)
-    if fraction < 1.0:
-        raise Internal(f"{MODEL} ended its stream at {fraction:.0%} of the track.")
-    return recording
+                fraction = await self._take(response)
+        if fraction < 1.0 or self._file is not None:
+            raise Internal(f"{MODEL} ended its stream at {fraction:.0%} of the {self._stem}.")
+        return self._done
 
+    async def _take(self, response: ModelResponse) -> float:
+        header = response.header
+        if response.audio is None:
+            # How far it is with what is heard next; or at the end, when another stem plays the whole mix, that it is.
+            await self._context.progress(float(header["fraction"]), str(header["stage"]))
+            return float(header["fraction"])
+        if header["section"] != len(self._done):
+            raise Internal(f"{MODEL} sent section {header['section']} where {len(self._done)} was due.")
+        self.mix_by = str(header["engine"]) if header.get("whole") else ""
+        if self._file is None:
+            path = self._context.workdir / section_name(self._stem, header["section"])
+            self._file = await asyncio.to_thread(_opened, path, int(header["sample_rate"]))
+        await asyncio.to_thread(self._file.write, response.audio)
+        if header["last_of_section"]:
+            await self._keep(self._file)
+            self._file = None
+        await self._context.progress(float(header["fraction"]), str(header["section_name"]))
+        return float(header["fraction"])
 
-async def _keep(response: ModelResponse, context: Context, recording: Recording) -> float:
-    if response.audio is None:
-        raise Internal(f"{MODEL} sent a response without audio.")
-    recording.append(response.audio)
-    fraction = float(response.header["fraction"])
-    await context.progress(fraction, str(response.header["section"]))
-    return fraction
+    async def _keep(self, file: "AudioWriter") -> None:
+        await asyncio.to_thread(file.close)
+        self._done.append(await self._context.artifact(file.path.name, file.path, type="audio/wav"))
+        # A mix needs no balance.
+        note: dict[str, Any] = {"sections": len(self._done), "preview_gain": 1.0 if self.mix_by else self._preview_gain}
+        note |= {"mix_by": self.mix_by} if self.mix_by else {}
+        await self._context.checkpoint(note, tuple(self._done))

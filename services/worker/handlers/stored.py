@@ -1,0 +1,53 @@
+"""Artifacts as they travel in inputs and results: described in JSON, fetched when they are needed."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tutti.artifacts import Artifact
+from tutti.errors import InvalidInput
+from tutti.handlers import Context, JsonObject
+
+#: How an input describes an artifact that an earlier task stored.
+SCHEMA: JsonObject = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "type": {"type": "string"},
+        "size": {"type": "integer", "minimum": 0},
+        "sha256": {"type": "string"},
+        "key": {"type": "string"},
+    },
+    "required": ["name", "type", "size", "sha256", "key"],
+    "additionalProperties": False,
+}
+
+
+def described(artifact: Artifact) -> dict[str, Any]:
+    return asdict(artifact)
+
+
+def artifact_of(description: Mapping[str, Any]) -> Artifact:
+    return Artifact(**description)
+
+
+async def read_json(context: Context, description: Mapping[str, Any], *, field: str) -> dict[str, Any]:
+    artifact = artifact_of(description)
+    # Not under the artifact's name, which a caller's plan of tasks may have made up.
+    local = context.workdir / f"{field}.json"
+    await context.read(artifact, local)
+    try:
+        value = json.loads(await asyncio.to_thread(local.read_bytes))
+    except ValueError as error:
+        raise InvalidInput(f"{artifact.name} is not JSON: {error}.", field=field) from error
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{artifact.name} must hold one JSON object.", field=field)
+    return value
+
+
+async def store_json(context: Context, name: str, value: JsonObject) -> dict[str, Any]:
+    # What came through a Struct has its keys in any order; the same value must become the same bytes.
+    content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+    return described(await context.artifact(name, content, type="application/json"))

@@ -1,0 +1,358 @@
+"""The steps of a track, from words to manifest, as a worker runs them: real models, real files, no mesh around them."""
+
+import asyncio
+import copy
+import hashlib
+import json
+import math
+import threading
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from music.analyze.loudness import Meter
+from music.mix.master import Master
+from music.output import StemFile, read_audio, write_audio
+from music.plan import plan_from_dict
+from services.worker.handlers import builtin, compose, finalize, mix, parse, render, stored, style
+from services.worker.triton import Triton
+from tests.fixtures.local_context import LocalContext
+from tests.fixtures.models import IDLE_WITHIN_SECONDS, plan_of, until_idle
+from tests.fixtures.triton import RunningTriton, free_ports
+from tutti.fetching import ALLOWED_VARIABLE
+from tutti.handlers import Handler, TaskFailure
+
+Result = dict[str, Any]
+
+
+async def run(handler: Handler, context: LocalContext, input: dict[str, Any]) -> Result:
+    result = await handler.run(context, input)
+    assert result is not None
+    travelled: Result = json.loads(json.dumps(result))
+    return travelled
+
+
+async def stored_plan(context: LocalContext, plan: dict[str, Any]) -> Result:
+    return await stored.store_json(context, "plan.json", plan)
+
+
+async def rendered(
+    triton: Triton, context: LocalContext, plan: dict[str, Any], stems: tuple[str, ...] = (), **more: Any
+) -> tuple[Result, dict[str, Result]]:
+    """The plan as it lies in the store, and each stem's render."""
+    described = await stored_plan(context, plan)
+    names = stems or plan_from_dict(plan).stems
+    handler = render.handler(triton)
+    return described, {stem: await run(handler, context, {"plan": described, "stem": stem, **more}) for stem in names}
+
+
+def audio_of(path: Path) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    with StemFile(path) as file:
+        return file(0, file.frames)
+
+
+async def test_words_become_a_plan_with_its_midi(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    input = {"narrative": "calm folk in G major", "duration": 6.0, "options": {"seed": 5, "bpm": 90}}
+    composed = await run(compose.handler(triton), context, input)
+    assert (composed["bpm"], composed["key"], composed["seed"], composed["duration"]) == (90, "G major", "5", 6)
+    plan = json.loads(context.path(composed["plan"]).read_bytes())
+    assert plan["resolved"]["prompt"]["value"] == "calm folk in G major"
+    assert context.path(composed["midi"]).read_bytes()[:4] == b"MThd"
+    assert "lyrics" not in composed
+    assert context.fractions[-1] == 1.0
+
+
+async def test_what_was_read_from_the_words_gives_way_to_what_was_asked_for(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    options = {"bpm": 90, "seed": "18446744073709551615", "reference_url": "https://example.com/a.wav"}
+    request = {"narrative": "jazz", "duration": 4, "options": options, "parsed": {"bpm": 150, "key": "F minor"}}
+    described = await stored.store_json(context, "request.json", request)
+    composed = await run(compose.handler(triton), context, {"request": described})
+    assert (composed["bpm"], composed["key"], composed["seed"]) == (90, "F minor", "18446744073709551615")
+
+
+async def test_sung_words_come_with_their_times(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    options = {"seed": 5, "mode": "lyrics-first", "lyrics": "The sea is wide\nThe night is long"}
+    composed = await run(compose.handler(triton), context, {"narrative": "pop", "duration": 16, "options": options})
+    assert "The sea is wide" in context.path(composed["lyrics"]).read_text()
+
+
+async def test_a_bad_option_fails_the_attempt_for_good(triton: Triton, tmp_path: Path) -> None:
+    with pytest.raises(TaskFailure) as caught:
+        await run(compose.handler(triton), LocalContext(tmp_path), {"options": {"bpm": 5000}})
+    assert not caught.value.retryable
+    assert caught.value.message.startswith("bpm: ")
+
+
+async def test_a_plan_with_a_mistake_fails_for_good_and_says_where(triton: Triton, tmp_path: Path) -> None:
+    broken = copy.deepcopy(await plan_of(triton, duration=4))
+    broken["tracks"][0]["notes"][0]["velocity"] = 2
+    for handler, more in ((render.handler(triton), {"stem": "bass"}), (mix.handler(), {"stems": {}})):
+        context = LocalContext(tmp_path / handler.kind)
+        with pytest.raises(TaskFailure, match=r"plan\.tracks\[0\]\.notes\[0\]\.velocity: ") as caught:
+            await run(handler, context, {"plan": await stored_plan(context, broken), **more})
+        assert not caught.value.retryable
+
+
+async def test_an_absent_triton_fails_the_attempt_for_now(tmp_path: Path) -> None:
+    absent = Triton(f"127.0.0.1:{free_ports(1)[0]}")
+    with pytest.raises(TaskFailure) as caught:
+        await run(compose.handler(absent), LocalContext(tmp_path), {"narrative": "pop"})
+    assert caught.value.retryable
+    await absent.close()
+
+
+async def test_a_stem_is_kept_section_by_section(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    plan = await plan_of(triton, prompt="rock", bpm=140, duration=12)
+    _, renders = await rendered(triton, context, plan, ("drums",), sample_rate=48_000)
+    edges = plan_from_dict(plan).section_edges(48_000)
+    sections = renders["drums"]["sections"]
+    assert [each["name"] for each in sections] == [f"drums.{n:03d}.wav" for n in range(len(edges) - 1)]
+    for each, start, end in zip(sections, edges, edges[1:], strict=False):
+        with wave.open(str(context.path(each))) as file:
+            assert (file.getnframes(), file.getframerate(), file.getsampwidth()) == (end - start, 48_000, 3)
+    assert [len(point.artifacts) for point in context.checkpoints] == list(range(1, len(sections) + 1))
+    assert [point.note["sections"] for point in context.checkpoints] == list(range(1, len(sections) + 1))
+    assert 0.1 < context.checkpoints[0].note["preview_gain"] < 10
+
+
+async def test_a_stem_that_has_nothing_to_play_has_no_sections(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    plan = await plan_of(triton, prompt="ambient, no drums", duration=4)
+    assert "drums" not in plan_from_dict(plan).stems
+    _, renders = await rendered(triton, context, plan, ("drums",))
+    assert renders["drums"]["sections"] == []
+
+
+async def test_a_render_that_goes_on_keeps_the_bytes_of_one_that_was_never_disturbed(
+    triton: Triton, tmp_path: Path
+) -> None:
+    # The last section is shorter than a second: it is one all the same.
+    plan = await plan_of(triton, prompt="rock", bpm=140, duration=12)
+    plan["sections"] = [{**plan["sections"][0], "name": f"part {n}", "start_bar": 2 * n, "bars": 2} for n in range(4)]
+    context = LocalContext(tmp_path)
+    described, renders = await rendered(triton, context, plan, ("lead",))
+    whole = [each["sha256"] for each in renders["lead"]["sections"]]
+    assert len(whole) == 4
+    for done in range(1, 5):
+        saved = context.checkpoints[done - 1]
+        later = LocalContext(tmp_path, attempt=1 + done, resume_from=saved)
+        result = await run(render.handler(triton), later, {"plan": described, "stem": "lead"})
+        assert [each["sha256"] for each in result["sections"]] == whole
+        # Only what was missing was made again.
+        assert sorted(later.artifacts) == [f"lead.{n:03d}.wav" for n in range(done, 4)]
+        assert [each["key"] for each in result["sections"][:done]] == [each.key for each in saved.artifacts]
+
+
+async def test_a_cancelled_render_stops_the_model_and_keeps_no_half_of_a_section(
+    triton: Triton, server: RunningTriton, tmp_path: Path
+) -> None:
+    context = LocalContext(tmp_path)
+    described = await stored_plan(context, await plan_of(triton, duration=120))
+    input = {"plan": described, "stem": "drums", "test_delay_seconds": 5.0}
+    running = asyncio.create_task(run(render.handler(triton), context, input), name="render")
+    await asyncio.wait_for(context.started.wait(), 10)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await until_idle(server, "muscgen") < IDLE_WITHIN_SECONDS
+    assert [name for name in context.artifacts if name != "plan.json"] == []
+
+
+async def test_the_stems_sum_to_the_mix_and_the_master_is_as_loud_as_asked(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    plan = await plan_of(triton, prompt="house", duration=10)
+    described, renders = await rendered(triton, context, plan)
+    options = {"loudness_target": -20.0, "true_peak": -2.0, "bit_depth": "f32"}
+    result = await run(mix.handler(), context, {"plan": described, "stems": renders, "options": options})
+    assert sorted(result["stems"]) == sorted(renders)
+    master = audio_of(context.path(result["master"]))
+    assert master.shape == (2, 10 * 44_100)
+
+    # What the delivered stems sum to is mastered here: the same comes out, so it is what the master was made of.
+    stems = [audio_of(context.path(each)) for each in result["stems"].values()]
+    asked = replace(plan_from_dict(plan).mix, loudness_target=-20.0, true_peak=-2.0)
+    with Master(asked, rate=44_100) as again:
+        again.feed(np.sum(stems, axis=0))
+        again.finish()
+        expected = np.concatenate(list(again.blocks()), axis=1)
+    assert float(np.abs(master - expected).max()) < 1e-4
+
+    meter = Meter(44_100)
+    meter.feed(master)
+    assert meter.result().integrated == pytest.approx(-20, abs=0.5)
+    assert result["loudness"]["integrated_lufs"] == pytest.approx(-20, abs=0.5)
+    assert result["loudness"]["true_peak_dbtp"] <= -2.0 + 0.1
+    assert float(np.abs(master).max()) <= 10 ** (-1.9 / 20)
+
+
+@pytest.mark.parametrize(("bits", "width"), [(16, 2), (24, 3)])
+async def test_the_master_has_the_depth_and_rate_that_were_asked_for(
+    triton: Triton, tmp_path: Path, bits: int, width: int
+) -> None:
+    context = LocalContext(tmp_path)
+    described, renders = await rendered(triton, context, await plan_of(triton, duration=2), sample_rate=48_000)
+    result = await run(mix.handler(), context, {"plan": described, "stems": renders, "options": {"bit_depth": bits}})
+    with wave.open(str(context.path(result["master"]))) as file:
+        assert (file.getsampwidth(), file.getframerate(), file.getnframes()) == (width, 48_000, 96_000)
+
+
+async def test_stems_of_different_rates_are_not_mixed(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    plan = await plan_of(triton, prompt="pop", duration=2)
+    described, bass = await rendered(triton, context, plan, ("bass",))
+    _, drums = await rendered(triton, context, plan, ("drums",), sample_rate=48_000)
+    with pytest.raises(Exception, match="different rates"):
+        await run(mix.handler(), context, {"plan": described, "stems": {**bass, **drums}})
+
+
+async def test_a_mix_of_nothing_fails_for_good(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    described = await stored_plan(context, await plan_of(triton, duration=2))
+    with pytest.raises(TaskFailure, match="anything to play") as caught:
+        await run(mix.handler(), context, {"plan": described, "stems": {"fx": {"sections": []}}})
+    assert not caught.value.retryable
+
+
+async def test_a_cancelled_mix_leaves_no_thread_behind(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    described, renders = await rendered(triton, context, await plan_of(triton, duration=60), ("drums",))
+    context.started.clear()
+    running = asyncio.create_task(run(mix.handler(), context, {"plan": described, "stems": renders}), name="mix")
+    await asyncio.wait_for(context.started.wait(), 10)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    before = {path.name: path.stat().st_size for path in context.workdir.iterdir()}
+    await asyncio.sleep(0.2)
+    assert {path.name: path.stat().st_size for path in context.workdir.iterdir()} == before
+    assert "master.wav" not in context.artifacts
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[str]:
+    """The address of a web server that serves the directory."""
+    handler = partial(Quiet, directory=str(directory))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        thread = threading.Thread(target=web.serve_forever, args=(0.01,), name="web")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{web.server_address[1]}"
+        finally:
+            web.shutdown()
+            thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+def click_track(bpm: float, seconds: float) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    """A kick on every beat over a low chord: a tempo that an analysis finds."""
+    time = np.arange(round(seconds * 44_100)) / 44_100
+    kick = np.exp(-30 * (time % (60 / bpm))) * np.sin(2 * math.pi * 60 * time)
+    chord = sum(np.sin(2 * math.pi * hertz * time) for hertz in (220.0, 261.63, 329.63))
+    return np.tile((0.6 * kick + 0.05 * chord).astype(np.float32), (2, 1))
+
+
+async def test_a_recording_that_may_be_fetched_is_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "reference.wav"
+    write_audio(file, click_track(120, 12), name="wav", source_rate=44_100)
+    monkeypatch.setenv(ALLOWED_VARIABLE, "127.0.0.0/8")
+    with serving(tmp_path) as address:
+        result = await run(style.handler(), LocalContext(tmp_path), {"url": f"{address}/reference.wav"})
+    assert result["style"]["duration"] == 12
+    assert result["style"]["bpm"] == pytest.approx(120, rel=0.02)
+    assert result["style"]["key"] in ("A minor", "C major")
+    content = file.read_bytes()
+    assert (result["source"]["size"], result["source"]["sha256"]) == (
+        len(content),
+        hashlib.sha256(content).hexdigest(),
+    )
+
+
+async def test_a_recording_within_our_own_network_or_no_recording_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.html").write_text("<html>")
+    with serving(tmp_path) as address:
+        monkeypatch.delenv(ALLOWED_VARIABLE, raising=False)
+        with pytest.raises(TaskFailure, match="not on the public internet") as inside:
+            await run(style.handler(), LocalContext(tmp_path / "a"), {"url": f"{address}/page.html"})
+        monkeypatch.setenv(ALLOWED_VARIABLE, "127.0.0.0/8")
+        with pytest.raises(TaskFailure, match="reference_url: is not audio") as silent:
+            await run(style.handler(), LocalContext(tmp_path / "b"), {"url": f"{address}/page.html"})
+    assert not inside.value.retryable
+    assert not silent.value.retryable
+
+
+def digest_of(path: Path) -> tuple[int, str]:
+    content = path.read_bytes()
+    return len(content), hashlib.sha256(content).hexdigest()
+
+
+async def test_the_manifest_lists_what_went_in_and_came_out(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    words = {"narrative": "synthwave at night", "duration": 4, "options": {"seed": 11, "format": "flac"}}
+    parsed = await run(parse.handler(None), context, words)
+    composed = await run(compose.handler(triton), context, {"request": parsed["request"]})
+    plan = json.loads(context.path(composed["plan"]).read_bytes())
+    _, renders = await rendered(triton, context, plan)
+    mixed = await run(mix.handler(), context, {"plan": composed["plan"], "stems": renders})
+    reference = {"name": "https://example.com/a.wav", "type": "audio/wav", "size": 3, "sha256": "ab"}
+    input = {
+        "request": parsed["request"],
+        "composed": composed,
+        "mixed": mixed,
+        "reference": reference,
+        "timings": {"mix": mixed["seconds"]},
+        "format": "flac",
+    }
+    result = await run(finalize.handler(), context, input)
+
+    manifest = json.loads(context.path(result["manifest"]).read_bytes())
+    stems = {f"{stem}.wav" for stem in renders}
+    assert [each["name"] for each in manifest["inputs"]] == ["request.json", "plan.json", reference["name"]]
+    assert {each["name"] for each in manifest["outputs"]} == {
+        "composition.mid",
+        "master.wav",
+        "master.flac",
+        "peaks.json",
+        "picture.png",
+        *stems,
+    }
+    for each in (*manifest["inputs"][:2], *manifest["outputs"]):
+        assert (each["size"], each["sha256"]) == digest_of(context.store / context.artifacts[each["name"]].key)
+    assert manifest["request"] == {
+        "model": "track",
+        "narrative": "synthwave at night",
+        "duration": 4,
+        "options": {"seed": "11", "format": "flac"},
+    }
+    assert (manifest["seed"], manifest["engine"], manifest["resolved"]) == ("11", plan["engine"], plan["resolved"])
+    assert manifest["loudness"] == mixed["loudness"]
+    assert manifest["timings"].keys() == {"mix", "finalize"}
+    assert {"numpy", "scipy", "soundfile", "python"} <= manifest["versions"].keys()
+    # What is compressed without loss is the master itself.
+    flac, _ = read_audio(context.store / context.artifacts["master.flac"].key)
+    assert np.array_equal(flac, audio_of(context.path(mixed["master"])))
+
+
+def test_only_models_with_an_address_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TUTTI_TEST_HANDLERS", "JEN1_URL", "MUSCGEN_URL", "OLLAMA_URL"):
+        monkeypatch.delenv(name, raising=False)
+    always = {"prompt.parse", "style.analyze", "mix.master", "track.finalize"}
+    assert {handler.kind for handler in builtin()} == always
+    monkeypatch.setenv("JEN1_URL", "grpc://127.0.0.1:8001")
+    assert {handler.kind for handler in builtin()} == always | {"jen1.compose"}
