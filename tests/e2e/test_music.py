@@ -19,7 +19,14 @@ from tutti.v1 import job_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-BODY = {"narrative": "a chill lo-fi beat, 90 bpm, piano", "duration": 5, "model": "muscgen", "options": {"seed": 7}}
+#: The tests are about making it, so it is made each time.
+BODY = {
+    "narrative": "a chill lo-fi beat, 90 bpm, piano",
+    "duration": 5,
+    "model": "muscgen",
+    "options": {"seed": 7},
+    "cache": "off",
+}
 
 
 async def finished(http: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
@@ -54,8 +61,22 @@ async def test_the_same_seed_makes_the_same_bytes(http: httpx.AsyncClient) -> No
     digests = []
     for _ in range(2):
         job = await finished(http, (await http.post("/jobs", json=BODY)).json()["jobId"])
+        assert not any(task["cached"] for task in job["tasks"])
         digests.append({artifact["name"]: artifact["sha256"] for artifact in job["artifacts"]})
     assert digests[0] == digests[1]
+
+
+async def test_music_with_a_seed_is_made_once_and_without_one_each_time(http: httpx.AsyncClient) -> None:
+    async def cached(**options: Any) -> list[bool]:
+        body = {**BODY, "narrative": "a waltz for two", "options": options, "cache": "on"}
+        job = await finished(http, (await http.post("/jobs", json=body)).json()["jobId"])
+        return [task["cached"] for task in job["tasks"]]
+
+    assert await cached(seed=11) == [False, False]
+    assert await cached(seed=11) == [True, True]
+    assert await cached(seed=12) == [False, False]
+    assert await cached() == [False, False]
+    assert await cached() == [False, False]
 
 
 async def test_jen1_alone_makes_a_plan_and_no_audio(http: httpx.AsyncClient) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from music import ENGINE
 from services.worker.handlers.failures import as_task_failures
 from services.worker.triton import Triton
 from tutti.errors import Internal
@@ -48,6 +49,9 @@ def handler(triton: Triton) -> Handler:
         models=(MODEL,),
         ready=triton.ready,
         close=triton.close,
+        # Without a seed of the caller's own each plan is another.
+        cache_version=ENGINE,
+        cache_needs=("options.seed",),
         timeout=TIMEOUT,
     )
 

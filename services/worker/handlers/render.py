@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from music import ENGINE
 from services.worker.handlers.failures import as_task_failures
 from services.worker.handlers.recording import Recording
 from services.worker.triton import ModelResponse, Triton
@@ -62,6 +63,8 @@ def handler(triton: Triton) -> Handler:
         models=(MODEL,),
         ready=triton.ready,
         close=triton.close,
+        # The plan holds the seed.
+        cache_version=ENGINE,
         timeout=TIMEOUT,
     )
 
