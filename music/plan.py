@@ -1,9 +1,9 @@
 """The plan: a composition as a versioned value that people can read, edit and submit again.
 
-`tracks` hold every note that is heard. `sections` and `chords` say why: they name the form and the harmony, cut a render
-into what can be played early, and are what an editor shows. `mix` says how the stems are put together. Times are in
-beats from the start; `duration_seconds` is exact, and the end of the piece is faded to it. As JSON the field names are
-those of the dataclasses.
+`tracks` hold every note that is heard. `sections` and `chords` say why: they name the form and the harmony, cut a
+render into what can be played early, and are what an editor shows. `mix` says how the stems are put together. Times are
+in beats from the start; `duration_seconds` is exact, and the end of the piece is faded to it. As JSON the field names
+are those of the dataclasses.
 """
 
 from collections.abc import Mapping

@@ -71,7 +71,7 @@ MODELS = (
         name="OLLAMA_URL",
         default="",
         values="text",
-        meaning="Ollama whose language model reads the words of a request, such as http://ollama:11434. Empty: rules do.",
+        meaning="Ollama whose language model reads a request's words, such as http://ollama:11434. Empty: rules do.",
     ),
     Variable(name="OLLAMA_MODEL", default="llama3.2", values="text", meaning="Which of its models is asked."),
     Variable(

@@ -108,8 +108,11 @@ def stored(task: str = "main", *, name: str = "mix.wav", attempt: int = 1, **whe
     return update(task, artifact=artifact, attempt=attempt, **where)
 
 
-def succeeded(task: str = "main", *, result: Mapping[str, Any] | None = None, **where: Any) -> task_pb2.Update:
-    return update(task, succeeded=task_pb2.Update.Succeeded(result=structs.from_dict(result or {})), **where)
+def succeeded(
+    task: str = "main", *, result: Mapping[str, Any] | None = None, version: str = "", **where: Any
+) -> task_pb2.Update:
+    done = task_pb2.Update.Succeeded(result=structs.from_dict(result or {}), cache_version=version)
+    return update(task, succeeded=done, **where)
 
 
 def failed(

@@ -95,7 +95,8 @@ class Context(Protocol):
         ...
 
     async def read(self, artifact: Artifact, into: Path) -> None:
-        """Copy an artifact of an earlier task of the same job into a local file."""
+        """Copy an artifact of an earlier task of the same job into a local file. What is read is what was described: a
+        file with another SHA-256 is refused."""
         ...
 
 
@@ -116,5 +117,10 @@ class Handler:
     close: Callable[[], Awaitable[None]] | None = None
     #: How many attempts of this kind one worker runs at a time; None means as many as it has slots.
     concurrency: int | None = None
+    #: Say this where equal inputs give equal results: then a task that has been done, or is being done for somebody, is
+    #: not done again. Change it whenever results change. Empty: every task is done.
+    cache_version: str = ""
+    #: Values that the input must hold for that, such as ("options.seed",); where one is missing, the task is done.
+    cache_needs: tuple[str, ...] = ()
     #: How long one attempt may take unless the job says otherwise.
     timeout: timedelta = field(default=timedelta(minutes=30))

@@ -60,6 +60,10 @@ class Stem:
                 self.gain = event.checkpoint.note.fields["preview_gain"].number_value
             case "task_moved":
                 self.ended = event.task_moved.state in _ENDED
+                if event.task_moved.cached:
+                    # Done before, for another job: all of it is there at once, and nothing was said on the way.
+                    self.sections = sorted(self._files)
+                    self.gain = event.task_moved.result.fields["preview_gain"].number_value
 
     def file(self, section: int) -> artifact_pb2.Artifact | None:
         return self._files[self.sections[section]] if section < len(self.sections) else None

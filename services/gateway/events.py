@@ -70,6 +70,7 @@ def _what_view(event: job_pb2.Event, what: str) -> Json:
                 "workerId": moved.worker_id,
                 "result": plain(moved.result) if moved.HasField("result") else None,
                 "failure": failure_view(moved),
+                **({"cached": True} if moved.cached else {}),
             }
         case "log":
             return {"level": event.log.level, "message": event.log.message}

@@ -117,6 +117,7 @@ def _spec_view(spec: job_pb2.JobSpec) -> Json:
     view["priority"] = _PRIORITY_WORDS.get(spec.priority, "normal")
     view["retry"] = _retry_view(spec.retry) if spec.HasField("retry") else None
     view["timeoutSeconds"] = _seconds(spec.attempt_timeout) if spec.HasField("attempt_timeout") else None
+    view["cache"] = "off" if spec.cache == job_pb2.CACHE_POLICY_OFF else "on"
     view["jobTimeoutSeconds"] = _seconds(spec.job_timeout) if spec.HasField("job_timeout") else None
     return view
 
@@ -164,6 +165,7 @@ def _task_view(task: job_pb2.Task) -> Json:
         "endTime": moment(task, "end_time"),
         "checkpoint": checkpoint_view(task.checkpoint) if task.HasField("checkpoint") else None,
         "firstAttempt": task.first_attempt,
+        "cached": task.cached,
         "pastAttempts": [_past_view(attempt) for attempt in task.past_attempts],
     }
 

@@ -27,6 +27,7 @@ _PRIORITIES = {
     "normal": task_pb2.PRIORITY_NORMAL,
     "low": task_pb2.PRIORITY_LOW,
 }
+_CACHE_POLICIES = {"on": job_pb2.CACHE_POLICY_ON, "off": job_pb2.CACHE_POLICY_OFF}
 _STATES = {
     name.removeprefix("JOB_STATE_"): value
     for name, value in job_pb2.JobState.items()
@@ -63,6 +64,9 @@ class _Submission(_Strict):
     timeout_seconds: Seconds | None = Field(None, description="How long one attempt at a task may run.")
     job_timeout_seconds: Seconds | None = Field(
         None, description="How long the whole job may take from its acceptance, waiting and retries included."
+    )
+    cache: Literal["on", "off"] | None = Field(
+        None, description="`off`: every task is done, also one that has been done before. `on` unless given."
     )
 
 
@@ -244,6 +248,8 @@ def spec(submission: AnySubmission) -> job_pb2.JobSpec:
         _set_seconds(result.attempt_timeout, submission.timeout_seconds)
     if submission.job_timeout_seconds is not None:
         _set_seconds(result.job_timeout, submission.job_timeout_seconds)
+    if submission.cache is not None:
+        result.cache = _CACHE_POLICIES[submission.cache]
     return result
 
 

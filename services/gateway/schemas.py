@@ -89,6 +89,7 @@ class Task(_Shape):
     end_time: str | None
     checkpoint: Checkpoint | None
     first_attempt: int = Field(description="The try from which `retry.maxAttempts` counts.")
+    cached: bool = Field(description="No attempt ran: its result is that of an equal task that had been done.")
     past_attempts: list[PastAttempt] = Field(description="Without success, oldest first; the last 20.")
 
 
@@ -112,6 +113,7 @@ class Job(_Shape):
     retry: Retry | None
     timeout_seconds: float | None
     job_timeout_seconds: float | None
+    cache: Literal["on", "off"]
     create_time: str | None
     start_time: str | None
     end_time: str | None
@@ -163,6 +165,7 @@ class Event(_Shape):
     attempt: int
     status: JobStatus | TaskStatus | None = None
     worker_id: str | None = None
+    cached: bool | None = Field(None, description="True where an equal task had been done; absent else.")
     result: dict[str, Any] | None = None
     failure: Failure | None = None
     fraction: float | None = None

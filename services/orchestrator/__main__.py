@@ -15,6 +15,7 @@ from services.orchestrator.intake import Intake
 from services.orchestrator.plan.catalogue import Catalogue
 from services.orchestrator.quota import Quota
 from services.orchestrator.servicer import OrchestratorServicer
+from services.orchestrator.sharing import Sharing
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.upkeep import Upkeep
 from services.orchestrator.watch import WatchHub
@@ -52,8 +53,9 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
             stands=driver.stands,
         )
 
-    driver = Driver(store, hub, link, clock_ms=clock.now_ms)
     catalogue = Catalogue(store.kinds)
+    sharing = Sharing.of(store, catalogue, ttl_seconds=settings.cache_ttl_seconds, lease_seconds=settings.lease_seconds)
+    driver = Driver(store, hub, link, sharing, clock_ms=clock.now_ms)
     claims = Claims(
         store,
         driver,
@@ -102,6 +104,7 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
             "dashboards": dashboards.run,
             "upkeep": upkeep.run,
             "scheduler-link": driver.link.run,
+            "sharing": sharing.run,
         }
         await process.run(loops, on_stop=shut_down)
     await driver.link.close()

@@ -76,6 +76,8 @@ class Claims:
 
     async def start(self) -> None:
         await self.renew()
+        # Jobs that are claimed first of all may be of kinds whose tasks can be spared.
+        await self._catalogue.refresh()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:

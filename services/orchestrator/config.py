@@ -54,6 +54,13 @@ class OrchestratorSettings(GrpcSettings):
         validation_alias="TUTTI_REQUEST_TTL_SECONDS",
         description="Seconds for which a retried create returns the first answer.",
     )
+    cache_ttl_seconds: int = Field(
+        24 * 3600,
+        ge=0,
+        validation_alias="TUTTI_CACHE_TTL_SECONDS",
+        description="Seconds for which the result of a task is given to equal ones, where its kind allows it; 0: every "
+        "task is done.",
+    )
     max_driven_jobs: int = Field(
         20_000,
         ge=1,

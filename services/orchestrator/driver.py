@@ -12,21 +12,21 @@ import math
 import random
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.orchestrator import attempts, bounds, ids, job, metrics, orders
+from services.orchestrator import bounds, ids, job, metrics, notes, orders
+from services.orchestrator.driven import Driven, Share
 from services.orchestrator.handover import SchedulerLink
 from services.orchestrator.job_record import Effect, HandOver, JobRecord, Stop, TaskRecord, Transition
+from services.orchestrator.sharing import Sharing
 from services.orchestrator.store import records
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.store.values import Commit, Committed, stream_number
 from services.orchestrator.watch import WatchHub
 from tutti import backoff, errors
 from tutti.batching import Batcher
-from tutti.telemetry import context as trace_context
-from tutti.telemetry import tracing
 from tutti.v1 import job_pb2, task_pb2
 
 log = logging.getLogger(__name__)
@@ -34,29 +34,6 @@ log = logging.getLogger(__name__)
 
 #: Wishes that are remembered for jobs which are not in hand; older ones have long been read with the record.
 MOST_WISHES = 10_000
-
-
-@dataclass(slots=True)
-class Driven:
-    """A job in this replica's hands."""
-
-    record: JobRecord
-    partition: int
-    epoch: int
-    commits: int
-    entry: str
-    #: Events in its log, as far as this driver knows.
-    recorded: int = 1
-    #: Attempts that the scheduler should know of: task -> (attempt, whether it may have been told before).
-    open: dict[str, tuple[int, bool]] = field(default_factory=dict)
-    #: Attempts that the scheduler was asked to stop; asked again of each new leader.
-    stopping: dict[str, task_pb2.AttemptRef] = field(default_factory=dict)
-    #: What waits for its time: the next attempt of a task, by its name, and the end of the job's own time.
-    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
-    #: A commit was refused; nothing more is to be written.
-    fenced: bool = False
-
-
 #: Where the timer of the job itself is kept; no task has this name.
 _THE_JOB = ""
 
@@ -81,9 +58,17 @@ class _Receipt:
 
 class Driver:
     def __init__(
-        self, store: JobStore, hub: WatchHub, link: Callable[["Driver"], SchedulerLink], *, clock_ms: Callable[[], int]
+        self,
+        store: JobStore,
+        hub: WatchHub,
+        link: Callable[["Driver"], SchedulerLink],
+        sharing: Sharing,
+        *,
+        clock_ms: Callable[[], int],
     ) -> None:
         self._store = store
+        self._sharing = sharing
+        sharing.bind(self._send, self._serve)
         self._hub = hub
         self._link = link(self)
         self._clock_ms = clock_ms
@@ -139,7 +124,7 @@ class Driver:
         )
         self._driven[record.job_id] = driven
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("driving a job", extra={"epoch": epoch, **_named(record)})
+            log.debug("driving a job", extra={"epoch": epoch, **notes.named(record)})
         for effect in effects:
             self._carry_out(driven, effect, told=driven_before)
         if record.deadline_ms and not record.expired:
@@ -165,6 +150,10 @@ class Driver:
     def outstanding(self, job_id: str) -> dict[str, int]:
         """The attempts that the scheduler knows of, or should."""
         return {name: attempt for name, (attempt, _) in self._driven[job_id].open.items()}
+
+    def shares(self, job_id: str) -> Mapping[str, Share]:
+        """Its tasks that take part in the cache, and have not ended."""
+        return self._driven[job_id].shares
 
     def stands(self, order: task_pb2.TaskOrder) -> bool:
         """Whether an order that is on its way to the scheduler may still go out. One that may not is handed over again
@@ -216,12 +205,15 @@ class Driver:
             await batcher.close()
         for driven in list(self._driven.values()):
             self._let_go(driven)
+        await self._sharing.close()
 
     def _apply(self, driven: Driven, updates: Sequence[task_pb2.Update], now_ms: int, receipt: _Receipt) -> None:
+        if driven.shares:
+            self._sharing.heard(driven, updates)
         transition = job.apply(driven.record, updates, now_ms)
         if transition.stale:
             metrics.STALE_UPDATES.inc(transition.stale)
-            log.info("refused stale updates", extra={"updates": transition.stale, **_named(driven.record)})
+            log.info("refused stale updates", extra={"updates": transition.stale, **notes.named(driven.record)})
         self._record(driven, transition, receipt)
 
     def _record(self, driven: Driven, transition: Transition, receipt: _Receipt | None = None) -> None:
@@ -288,16 +280,18 @@ class Driver:
         if committed.fenced:
             metrics.FENCED_COMMITS.inc()
             if not driven.fenced:
-                log.warning("another replica drives the job", extra={"epoch": driven.epoch, **_named(record)})
+                log.warning("another replica drives the job", extra={"epoch": driven.epoch, **notes.named(record)})
             self._let_go(driven)
         else:
             if self._hub.watches(record.job_id):
                 self._hub.publish(record.job_id, committed.events)
+            if driven.shares:
+                self._sharing.committed(driven, transition)
             for effect in transition.effects:
                 self._carry_out(driven, effect, told=False)
             if record.at_rest:
                 self._let_go(driven)
-                _ended(record)
+                notes.ended(record)
         if receipt is not None:
             self._done(receipt)
 
@@ -324,6 +318,8 @@ class Driver:
                 timer = driven.timers.pop(name, None)
                 if timer is not None:
                     timer.cancel()
+                if driven.shares:
+                    self._sharing.stopped(driven, name)
                 ref = task_pb2.AttemptRef(
                     job_id=driven.record.job_id,
                     task=name,
@@ -343,12 +339,24 @@ class Driver:
         if order is None:
             return
         order.recovered = told
+        rule = self._sharing.rule(driven.record, task.kind)
+        # Once for each attempt: what was handed over before is handed over again without asking.
+        if rule is None or name in driven.shares or not self._sharing.enter(driven, order, rule):
+            self._send(driven, order)
+
+    def _send(self, driven: Driven, order: task_pb2.TaskOrder) -> None:
         if time.monotonic() > self.trusted_until:
             # Another may drive the job by now, and have run this attempt to its end. `Claims` finds out first.
-            driven.open[name] = (task.attempt, told)
+            driven.open[order.task] = (order.attempt, order.recovered)
             return
-        driven.open[name] = (task.attempt, told or self._link.connected)
+        driven.open[order.task] = (order.attempt, order.recovered or self._link.connected)
         self._link.hand_over(order)
+
+    def _serve(self, share: Share, equal: job_pb2.Task) -> None:
+        driven, order = share.driven, share.order
+        now_ms, handed_over = self._clock_ms(), share.handed_over or order.recovered
+        served = job.served(driven.record, order.task, order.attempt, equal, now_ms, handed_over=handed_over)
+        self._record(driven, served)
 
     def _order(self, driven: Driven, task: TaskRecord) -> task_pb2.TaskOrder | None:
         record = driven.record
@@ -364,35 +372,12 @@ class Driver:
 
     def _let_go(self, driven: Driven) -> None:
         driven.fenced = True
+        if driven.shares:
+            self._sharing.forget(driven)
         for timer in driven.timers.values():
             timer.cancel()
         if self._driven.get(driven.record.job_id) is driven:
             del self._driven[driven.record.job_id]
-
-
-def _ended(record: JobRecord) -> None:
-    """Count, trace and log a job that came to rest. Only what went wrong is worth a line at INFO: the path is hot."""
-    state, seconds = job_pb2.JobState.Name(record.state).removeprefix("JOB_STATE_"), record.end_ms - record.create_ms
-    metrics.jobs_ended(state).inc()
-    metrics.JOB_SECONDS.observe(seconds / 1000)
-    level = logging.INFO if record.state == job_pb2.JOB_STATE_FAILED else logging.DEBUG
-    if record.state == job_pb2.JOB_STATE_FAILED:
-        metrics.DEAD_LETTERS.labels(reason=attempts.reason_of_death(record)).inc()
-    if log.isEnabledFor(level):
-        reason = record.failure.reason if record.failure is not None else ""
-        log.log(level, "job ended", extra={"state": state, "reason": reason, "ms": seconds, **_named(record)})
-    if tracing.enabled():
-        tracing.record(
-            "orchestrator.job",
-            record.traceparent,
-            start_ms=record.create_ms,
-            end_ms=record.end_ms,
-            attributes={"tutti.job_id": record.job_id, "tutti.state": state},
-        )
-
-
-def _named(record: JobRecord) -> dict[str, str]:
-    return trace_context.named(request_id=record.request_id, traceparent=record.traceparent, job_id=record.job_id)
 
 
 def _unwished(record: JobRecord) -> JobRecord:

@@ -63,7 +63,9 @@ class Draft:
     ) -> None:
         """Record a task in its new state, with the event that says so."""
         self.changed[task.name] = task
-        moved = job_pb2.Event.TaskMoved(state=task.state, worker_id=task.worker_id, failure=failure, result=result)
+        moved = job_pb2.Event.TaskMoved(
+            state=task.state, worker_id=task.worker_id, failure=failure, result=result, cached=task.cached
+        )
         self.events.append(job_pb2.Event(task=task.name, attempt=task.attempt, task_moved=moved))
 
     def move_job(self, state: job_pb2.JobState.ValueType, failure: task_pb2.Failure | None = None) -> None:
@@ -127,6 +129,33 @@ def expired(job: JobRecord, now_ms: int) -> Transition:
     draft.job = job._replace(expired=True)
     _stop_everything(draft, task_pb2.TASK_STATE_SKIPPED)
     _settle_job(draft)
+    return draft.finish()
+
+
+def served(
+    job: JobRecord, name: str, attempt: int, equal: job_pb2.Task, now_ms: int, *, handed_over: bool = False
+) -> Transition:
+    """An equal task has been done, and what it left is this one's: it needs no attempt. One that has begun goes on; one
+    that the scheduler may know of is taken back."""
+    draft, task = Draft.of(job, now_ms), job.tasks[name]
+    if task.state != READY or task.attempt != attempt or job.cancel_requested or _failing(draft):
+        return Transition(job=job)
+    if job.state != job_pb2.JOB_STATE_RUNNING:
+        draft.move_job(job_pb2.JOB_STATE_RUNNING)
+    artifacts = []
+    for made in equal.artifacts:
+        artifact = artifact_pb2.Artifact()
+        artifact.CopyFrom(made)
+        artifact.task = name
+        artifacts.append(artifact)
+        draft.events.append(job_pb2.Event(task=name, attempt=attempt, artifact=artifact))
+    if handed_over:
+        draft.effects.append(Stop(task=name, attempt=attempt, lease_id=task.lease_id))
+    _done(
+        draft,
+        task._replace(cached=True, artifacts=tuple(artifacts), start_ms=task.start_ms or now_ms, progress=None),
+        equal.result,
+    )
     return draft.finish()
 
 
@@ -230,10 +259,12 @@ def _reported(draft: Draft, task: TaskRecord, update: task_pb2.Update, what: str
 
 
 def _succeeded(draft: Draft, task: TaskRecord, update: task_pb2.Update) -> None:
-    result = update.succeeded.result
+    _done(draft, task._replace(lease_id=update.lease_id), update.succeeded.result)
+
+
+def _done(draft: Draft, task: TaskRecord, result: struct_pb2.Struct) -> None:
     done = task._replace(
         state=task_pb2.TASK_STATE_SUCCEEDED,
-        lease_id=update.lease_id,
         result=result,
         failure=None,
         end_ms=draft.now_ms,

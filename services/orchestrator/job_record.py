@@ -51,6 +51,8 @@ class TaskRecord(NamedTuple):
     past: tuple[job_pb2.PastAttempt, ...] = ()
     #: The try from which the allowed ones are counted.
     first_attempt: int = 1
+    #: Its result is that of an equal task; no attempt ran.
+    cached: bool = False
 
     @property
     def at_rest(self) -> bool:

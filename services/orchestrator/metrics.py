@@ -20,6 +20,9 @@ TAKE_OVERS = Counter("tutti_job_take_overs", "Jobs taken over from another repli
 STALE_UPDATES = Counter("tutti_stale_updates", "Updates refused because their attempt or lease no longer counts.")
 FORGOTTEN = Counter("tutti_jobs_forgotten", "Jobs taken out of their owner's index after their retention.")
 FENCED_COMMITS = Counter("tutti_fenced_commits", "Commits refused because another replica drives the job.")
+CACHE_HITS = Counter("tutti_cache_hits", "Tasks that got the result of an equal one at once.", ["kind"])
+CACHE_MERGES = Counter("tutti_cache_merges", "Tasks that waited for an equal one, and got its result.", ["kind"])
+CACHE_MISSES = Counter("tutti_cache_misses", "Cacheable tasks that were handed over to be done.", ["kind"])
 COMMIT_SECONDS = Histogram(
     "tutti_commit_seconds",
     "Seconds that one batch of commits took in Redis.",

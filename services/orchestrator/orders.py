@@ -30,4 +30,5 @@ def order_of(record: JobRecord, task: TaskRecord, *, job_epoch: int) -> task_pb2
         traceparent=record.traceparent,
         suspect=attempts.is_suspect(record, task),
         job_epoch=job_epoch,
+        readable_keys=[artifact.key for other in record.tasks.values() if other.cached for artifact in other.artifacts],
     )

@@ -129,9 +129,16 @@ class AttemptContext:
         return stored
 
     async def read(self, artifact: Artifact, into: Path) -> None:
-        if not artifact.key.startswith(f"{self.job_id}/"):
+        if not artifact.key.startswith(f"{self.job_id}/") and artifact.key not in self._order.readable_keys:
             raise errors.PermissionDenied(f"artifact {artifact.name!r} belongs to another job", field="artifact")
-        await self._artifacts.read(artifact.key, into)
+        found = await self._artifacts.read(artifact.key, into)
+        # An input counts by the digests that it names: a result that came from another file would be taken for theirs.
+        if artifact.sha256 and found.sha256 != artifact.sha256:
+            into.unlink()
+            raise errors.InvalidInput(
+                f"artifact {artifact.name!r} has another SHA-256 than was said; describe it as its task did",
+                field="artifact",
+            )
 
     def flush(self) -> None:
         """Say the progress that is being held back; it must come before whatever is said next."""

@@ -44,6 +44,8 @@ def kind_infos(handlers: Mapping[str, Handler]) -> list[scheduler_pb2.KindInfo]:
             input_schema=json.dumps(handler.input_schema) if handler.input_schema is not None else "",
             models=handler.models,
             concurrency=handler.concurrency or 0,
+            cache_version=handler.cache_version,
+            cache_needs=handler.cache_needs,
         )
         for handler in handlers.values()
     ]

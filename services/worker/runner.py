@@ -193,7 +193,7 @@ class Runner:
             if attempt.stopping:
                 return self._stopped(attempt)
             return {"failed": _out_of_time(limit) if deadline.expired() else failure_of(error)}
-        return {"succeeded": task_pb2.Update.Succeeded(result=result)}
+        return {"succeeded": task_pb2.Update.Succeeded(result=result, cache_version=handler.cache_version)}
 
     def _stopped(self, attempt: Attempt) -> dict[str, Any]:
         if attempt.stopping:

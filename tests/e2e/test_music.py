@@ -28,6 +28,8 @@ BODY = {
     "duration": 5,
     "model": "muscgen",
     "options": {"seed": 7, "stems": ["drums", "chords"]},
+    # The tests are about making it, so it is made each time.
+    "cache": "off",
 }
 
 
@@ -73,13 +75,26 @@ async def test_the_manifest_has_the_digests_of_what_can_be_downloaded(http: http
 
 
 async def test_the_same_seed_makes_the_same_bytes_and_another_one_others(http: httpx.AsyncClient) -> None:
-    body = {"narrative": NARRATIVE, "duration": 4, "model": "track", "options": {"seed": 7}}
+    body = {"narrative": NARRATIVE, "duration": 4, "model": "track", "options": {"seed": 7}, "cache": "off"}
     first, second = [digests(await made(http, body)) for _ in range(2)]
     other = digests(await made(http, {**body, "options": {"seed": 8}}))
     # A manifest says when and how long.
     assert {name for name in first if first[name] != second[name]} == {"manifest.json"}
     assert first.keys() == second.keys()
     assert all(first[name] != other[name] for name in ("master.wav", "composition.mid", "chords.wav"))
+
+
+async def test_music_with_a_seed_is_made_once_and_without_one_each_time(http: httpx.AsyncClient) -> None:
+    async def cached(**options: Any) -> dict[str, bool]:
+        options = {"stems": ["drums", "bass"], **options}
+        job = await made(http, {**BODY, "narrative": "a waltz for two", "options": options, "cache": "on"})
+        return {task["name"]: task["cached"] for task in job["tasks"]}
+
+    assert not any((await cached(seed=11)).values())
+    assert all((await cached(seed=11)).values())
+    assert not any((await cached(seed=12)).values())
+    assert not any((await cached()).values())
+    assert not any((await cached()).values())
 
 
 async def test_jen1_alone_makes_a_plan_and_no_audio(http: httpx.AsyncClient) -> None:

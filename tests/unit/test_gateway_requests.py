@@ -44,6 +44,7 @@ def test_everything_that_can_be_asked_for_arrives() -> None:
             "retry": {"maxAttempts": 5, "initialBackoffSeconds": 0.25, "maxBackoffSeconds": 9},
             "timeoutSeconds": 60,
             "jobTimeoutSeconds": 0.5,
+            "cache": "off",
         }
     )
     assert (spec.music.duration.seconds, spec.music.duration.nanos) == (2, 500_000_000)
@@ -62,6 +63,7 @@ def test_everything_that_can_be_asked_for_arrives() -> None:
     assert spec.retry.max_backoff.seconds == 9
     assert spec.attempt_timeout.seconds == 60
     assert spec.job_timeout.nanos == 500_000_000
+    assert spec.cache == job_pb2.CACHE_POLICY_OFF
 
 
 def test_a_kind_makes_it_a_request_for_one_task() -> None:

@@ -42,6 +42,7 @@ def full_job() -> job_pb2.Job:
     render.first_attempt = 2
     render.past_attempts.add(attempt=1, worker_id="w1", failure=FAILURE).end_time.FromJsonString("2026-01-02T03:04:06Z")
     job.spec.job_timeout.FromMilliseconds(1500)
+    job.spec.cache = job_pb2.CACHE_POLICY_OFF
     return job
 
 
@@ -69,6 +70,7 @@ def test_a_job_is_shown_in_plain_words() -> None:
         }
     ]
     assert view["jobTimeoutSeconds"] == 1.5
+    assert view["cache"] == "off"
     assert view["artifacts"][0]["size"] == 2**40
     assert "key" not in view["artifacts"][0]
     assert view["failure"] == {"reason": "TIMEOUT", "message": "took too long", "retryable": True}

@@ -20,6 +20,7 @@ MODELS_NEED = MUSIC_NEEDS | {"music", "triton_python_backend_utils"}
 #: Values in, values out: no clock, no I/O, no chance.
 PURE = (
     "services.orchestrator.attempts",
+    "services.orchestrator.caching",
     "services.orchestrator.job",
     "services.orchestrator.orders",
     "services.orchestrator.store.values",

@@ -145,3 +145,9 @@ def test_swing_delays_off_beats_and_leaves_beats_alone() -> None:
 def test_a_pattern_falls_into_any_meter(signature: int, starts: list[float]) -> None:
     found = rhythm.strokes("x---..x-....x---", Meter(signature=signature))
     assert [stroke.start for stroke in found] == pytest.approx(starts)
+
+
+def test_a_motif_that_falls_out_of_reach_is_brought_back() -> None:
+    """Seed 21 asked for a tone more than an octave below the lowest."""
+    _, _, _, tune = composed(genre="house", seed=21, duration=16)
+    assert all(55 <= note.pitch <= 92 for note in tune)

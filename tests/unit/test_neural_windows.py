@@ -42,7 +42,8 @@ def test_windows_that_cannot_go_on_are_refused(reach: dict[str, float]) -> None:
 
 
 def played(start: int, end: int) -> Audio:
-    return np.sin(np.arange(start, end, dtype=np.float32) / 50)[None, :]
+    wave: Audio = np.sin(np.arange(start, end, dtype=np.float32) / 50)[None, :]
+    return wave
 
 
 @pytest.mark.parametrize("total", [90, 100, 101, 160, 1_000])

@@ -80,6 +80,7 @@ def test_what_is_within_the_limits_is_accepted(spec: job_pb2.JobSpec) -> None:
         pytest.param(task_spec(labels={"k" * 129: "v"}), "labels", id="label key too long"),
         pytest.param(task_spec(labels={"k": "v" * 129}), "labels", id="label value too long"),
         pytest.param(task_spec(priority=9), "priority", id="no such priority"),
+        pytest.param(task_spec(cache=9), "cache", id="no such cache policy"),
         pytest.param(task_spec(attempt_timeout=seconds(0)), "attempt_timeout", id="no time"),
         pytest.param(task_spec(attempt_timeout=seconds(-1)), "attempt_timeout", id="negative time"),
         pytest.param(task_spec(job_timeout=seconds(0)), "job_timeout", id="no time for the job"),

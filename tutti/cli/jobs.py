@@ -48,6 +48,9 @@ def submit(
         float | None,
         typer.Option("--job-timeout", min=0.001, help="Seconds that the whole job may take.", show_default=False),
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Do every task, also one that has been done before.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the job to its end.")] = False,
     save: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Follow it and download what it made into DIR.")
@@ -64,6 +67,8 @@ def submit(
         spec.retry.max_attempts = attempts
     if job_timeout is not None:
         spec.job_timeout.FromTimedelta(timedelta(seconds=job_timeout))
+    if no_cache:
+        spec.cache = job_pb2.CACHE_POLICY_OFF
     spec.labels.update(inputs.labels(label or []))
 
     async def main() -> int:

@@ -81,7 +81,7 @@ def _tasks(shown: job_pb2.Job, now: float) -> Table:
             words.styled(words.task_state(task.state)),
             f"{_fraction(task):.0%}",
             str(task.attempt or ""),
-            Text(task.worker_id),
+            Text("cache" if task.cached else task.worker_id),
             words.between(task.start_time, task.end_time),
             Text(task.failure.message or task.progress.message, style="dim"),
         )

@@ -14,9 +14,11 @@ def music(
     model: str = "muscgen",
     options: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
+    cache: bool = True,
 ) -> job_pb2.JobSpec:
-    """Make music from words; `duration` in seconds."""
-    spec = job_pb2.JobSpec(music=job_pb2.MusicRequest(narrative=narrative, model=model), labels=labels or {})
+    """Make music from words; `duration` in seconds. Without `cache` every task is done, also one that has been done
+    before."""
+    spec = _spec(labels, cache, music=job_pb2.MusicRequest(narrative=narrative, model=model))
     if duration is not None:
         length = duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
         spec.music.duration.FromTimedelta(length)
@@ -26,10 +28,14 @@ def music(
 
 
 def task(
-    kind: str, input: Mapping[str, Any] | None = None, *, labels: Mapping[str, str] | None = None
+    kind: str,
+    input: Mapping[str, Any] | None = None,
+    *,
+    labels: Mapping[str, str] | None = None,
+    cache: bool = True,
 ) -> job_pb2.JobSpec:
     """Run a single task of a kind that some worker serves."""
-    spec = job_pb2.JobSpec(task=job_pb2.TaskRequest(kind=kind), labels=labels or {})
+    spec = _spec(labels, cache, task=job_pb2.TaskRequest(kind=kind))
     spec.task.input.update(input or {})
     return spec
 
@@ -44,6 +50,15 @@ def step(
     return planned
 
 
-def plan(tasks: Iterable[job_pb2.PlannedTask], *, labels: Mapping[str, str] | None = None) -> job_pb2.JobSpec:
+def plan(
+    tasks: Iterable[job_pb2.PlannedTask], *, labels: Mapping[str, str] | None = None, cache: bool = True
+) -> job_pb2.JobSpec:
     """Run a graph of tasks: `plan([step("one", ...), step("two", ..., needs=["one"])])`."""
-    return job_pb2.JobSpec(plan=job_pb2.Plan(tasks=tasks), labels=labels or {})
+    return _spec(labels, cache, plan=job_pb2.Plan(tasks=tasks))
+
+
+def _spec(labels: Mapping[str, str] | None, cache: bool, **work: Any) -> job_pb2.JobSpec:
+    spec = job_pb2.JobSpec(labels=labels or {}, **work)
+    if not cache:
+        spec.cache = job_pb2.CACHE_POLICY_OFF
+    return spec

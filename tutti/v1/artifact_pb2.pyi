@@ -38,7 +38,9 @@ class Artifact(_message.Message):
     sha256: _builtins.str
     """SHA-256 of the content, lower-case hexadecimal."""
     key: _builtins.str
-    """Where the store keeps it: `<job>/<task>/<attempt>/<name>`. Stable; of use to services, not to browsers."""
+    """Where the store keeps it: `<job>/<task>/<attempt>/<name>`. Stable; of use to services, not to browsers. Names the job
+    that made it, which is another one where the result came from the cache.
+    """
     url: _builtins.str
     """A signed address to download it from. Output only, made anew for every answer, expires (an hour unless
     configured otherwise). Ask for the job again to get a fresh one.

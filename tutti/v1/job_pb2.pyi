@@ -64,6 +64,30 @@ JOB_STATE_CANCELLED: JobState.ValueType  # 6
 """Resting: stopped on request."""
 Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
+class _CachePolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CachePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CachePolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CACHE_POLICY_UNSPECIFIED: _CachePolicy.ValueType  # 0
+    """Taken as ON."""
+    CACHE_POLICY_ON: _CachePolicy.ValueType  # 1
+    """A task of a kind that allows it gets the result of an equal one."""
+    CACHE_POLICY_OFF: _CachePolicy.ValueType  # 2
+    """Every task is done, and its result is not kept for others."""
+
+class CachePolicy(_CachePolicy, metaclass=_CachePolicyEnumTypeWrapper):
+    """Whether tasks may be spared that have been done before, or that are being done for another job."""
+
+CACHE_POLICY_UNSPECIFIED: CachePolicy.ValueType  # 0
+"""Taken as ON."""
+CACHE_POLICY_ON: CachePolicy.ValueType  # 1
+"""A task of a kind that allows it gets the result of an equal one."""
+CACHE_POLICY_OFF: CachePolicy.ValueType  # 2
+"""Every task is done, and its result is not kept for others."""
+Global___CachePolicy: _TypeAlias = CachePolicy  # noqa: Y015
+
 @_typing.final
 class MusicRequest(_message.Message):
     """A request for music, compiled into a graph of tasks."""
@@ -196,8 +220,11 @@ class JobSpec(_message.Message):
     RETRY_FIELD_NUMBER: _builtins.int
     ATTEMPT_TIMEOUT_FIELD_NUMBER: _builtins.int
     JOB_TIMEOUT_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
     priority: _task_pb2.Priority.ValueType
     """How urgent."""
+    cache: Global___CachePolicy.ValueType
+    """Whether its tasks may get, and leave, results in the cache."""
     @_builtins.property
     def music(self) -> Global___MusicRequest:
         """Make music."""
@@ -241,10 +268,11 @@ class JobSpec(_message.Message):
         retry: _task_pb2.RetryPolicy | None = ...,
         attempt_timeout: _duration_pb2.Duration | None = ...,
         job_timeout: _duration_pb2.Duration | None = ...,
+        cache: Global___CachePolicy.ValueType | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_timeout", b"attempt_timeout", "job_timeout", b"job_timeout", "music", b"music", "plan", b"plan", "retry", b"retry", "task", b"task", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_timeout", b"attempt_timeout", "job_timeout", b"job_timeout", "labels", b"labels", "music", b"music", "plan", b"plan", "priority", b"priority", "retry", b"retry", "task", b"task", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_timeout", b"attempt_timeout", "cache", b"cache", "job_timeout", b"job_timeout", "labels", b"labels", "music", b"music", "plan", b"plan", "priority", b"priority", "retry", b"retry", "task", b"task", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["music", "task", "plan"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
@@ -369,6 +397,7 @@ class Task(_message.Message):
     PAST_ATTEMPTS_FIELD_NUMBER: _builtins.int
     FIRST_ATTEMPT_FIELD_NUMBER: _builtins.int
     ATTEMPT_START_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique within the job."""
     kind: _builtins.str
@@ -383,6 +412,10 @@ class Task(_message.Message):
     """The lease of the current attempt; empty before there is one."""
     first_attempt: _builtins.int
     """The try from which `max_attempts` counts: 1, or the first one after the job was run again."""
+    cached: _builtins.bool
+    """True where no attempt ran: an equal task had been done, for this job or another. Then result and artifacts are that
+    one's.
+    """
     @_builtins.property
     def needs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tasks that it waits for."""
@@ -443,10 +476,11 @@ class Task(_message.Message):
         past_attempts: _abc.Iterable[Global___PastAttempt] | None = ...,
         first_attempt: _builtins.int | None = ...,
         attempt_start_time: _timestamp_pb2.Timestamp | None = ...,
+        cached: _builtins.bool | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_start_time", b"attempt_start_time", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "progress", b"progress", "result", b"result", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempt_start_time", b"attempt_start_time", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "first_attempt", b"first_attempt", "kind", b"kind", "lease_id", b"lease_id", "name", b"name", "needs", b"needs", "past_attempts", b"past_attempts", "progress", b"progress", "result", b"result", "start_time", b"start_time", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "attempt", b"attempt", "attempt_start_time", b"attempt_start_time", "cached", b"cached", "checkpoint", b"checkpoint", "end_time", b"end_time", "failure", b"failure", "first_attempt", b"first_attempt", "kind", b"kind", "lease_id", b"lease_id", "name", b"name", "needs", b"needs", "past_attempts", b"past_attempts", "progress", b"progress", "result", b"result", "start_time", b"start_time", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -636,10 +670,13 @@ class Event(_message.Message):
         WORKER_ID_FIELD_NUMBER: _builtins.int
         FAILURE_FIELD_NUMBER: _builtins.int
         RESULT_FIELD_NUMBER: _builtins.int
+        CACHED_FIELD_NUMBER: _builtins.int
         state: _task_pb2.TaskState.ValueType
         """The new state."""
         worker_id: _builtins.str
         """Who has it."""
+        cached: _builtins.bool
+        """True where the result is that of an equal task, and no attempt ran."""
         @_builtins.property
         def failure(self) -> _task_pb2.Failure:
             """Why the attempt failed, where it did."""
@@ -655,10 +692,11 @@ class Event(_message.Message):
             worker_id: _builtins.str | None = ...,
             failure: _task_pb2.Failure | None = ...,
             result: _struct_pb2.Struct | None = ...,
+            cached: _builtins.bool | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "result", b"result"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "result", b"result", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "failure", b"failure", "result", b"result", "state", b"state", "worker_id", b"worker_id"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

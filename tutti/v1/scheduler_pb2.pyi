@@ -289,15 +289,23 @@ class KindInfo(_message.Message):
     INPUT_SCHEMA_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
     CONCURRENCY_FIELD_NUMBER: _builtins.int
+    CACHE_VERSION_FIELD_NUMBER: _builtins.int
+    CACHE_NEEDS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """The name."""
     input_schema: _builtins.str
     """JSON Schema of its input; empty where every object is accepted. A schema is a document of its own, hence a string."""
     concurrency: _builtins.int
     """Attempts of it that one worker runs at a time; 0: as many as it has slots."""
+    cache_version: _builtins.str
+    """Equal inputs give equal results under this version, so that a task need not be done twice. Empty: each is done."""
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Models that must be ready for it."""
+
+    @_builtins.property
+    def cache_needs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Values that the input must hold for that, such as `options.seed`; without one of them the task is done."""
 
     def __init__(
         self,
@@ -306,10 +314,12 @@ class KindInfo(_message.Message):
         input_schema: _builtins.str | None = ...,
         models: _abc.Iterable[_builtins.str] | None = ...,
         concurrency: _builtins.int | None = ...,
+        cache_version: _builtins.str | None = ...,
+        cache_needs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["concurrency", b"concurrency", "input_schema", b"input_schema", "kind", b"kind", "models", b"models"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_needs", b"cache_needs", "cache_version", b"cache_version", "concurrency", b"concurrency", "input_schema", b"input_schema", "kind", b"kind", "models", b"models"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

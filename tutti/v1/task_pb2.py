@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tutti.v1 import artifact_pb2 as tutti_dot_v1_dot_artifact__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13tutti/v1/task.proto\x12\x08tutti.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tutti/v1/artifact.proto\"=\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\"-\n\x08Progress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\x0f\n\x07message\x18\x02 \x01(\t\")\n\x07LogLine\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"Z\n\nCheckpoint\x12%\n\x04note\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\x12%\n\tartifacts\x18\x02 \x03(\x0b\x32\x12.tutti.v1.Artifact\"\x87\x01\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\x05\x12\x32\n\x0finitial_backoff\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0bmax_backoff\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"V\n\tResources\x12\x0b\n\x03\x63pu\x18\x01 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04gpus\x18\x03 \x01(\x05\x12\x18\n\x10gpu_memory_bytes\x18\x04 \x01(\x03\"\xe4\x03\n\tTaskOrder\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12&\n\x05input\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05owner\x18\x06 \x01(\t\x12$\n\x08priority\x18\x07 \x01(\x0e\x32\x12.tutti.v1.Priority\x12&\n\tresources\x18\x08 \x01(\x0b\x32\x13.tutti.v1.Resources\x12/\n\x06labels\x18\t \x03(\x0b\x32\x1f.tutti.v1.TaskOrder.LabelsEntry\x12*\n\x07timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x0bresume_from\x18\x0b \x01(\x0b\x32\x14.tutti.v1.Checkpoint\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x12\x13\n\x0btraceparent\x18\r \x01(\t\x12\x11\n\trecovered\x18\x0e \x01(\x08\x12\x0f\n\x07suspect\x18\x0f \x01(\x08\x12\x11\n\tjob_epoch\x18\x10 \x01(\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"=\n\x05Lease\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\"\n\x05order\x18\x02 \x01(\x0b\x32\x13.tutti.v1.TaskOrder\"n\n\nAttemptRef\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x10\n\x08lease_id\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x11\n\tjob_epoch\x18\x06 \x01(\x03\"\xc9\x05\n\x06Update\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x10\n\x08lease_id\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06leased\x18\x06 \x01(\x0b\x32\x17.tutti.v1.Update.LeasedH\x00\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x18.tutti.v1.Update.StartedH\x00\x12&\n\x08progress\x18\x08 \x01(\x0b\x32\x12.tutti.v1.ProgressH\x00\x12 \n\x03log\x18\t \x01(\x0b\x32\x11.tutti.v1.LogLineH\x00\x12*\n\ncheckpoint\x18\n \x01(\x0b\x32\x14.tutti.v1.CheckpointH\x00\x12&\n\x08\x61rtifact\x18\x0b \x01(\x0b\x32\x12.tutti.v1.ArtifactH\x00\x12/\n\tsucceeded\x18\x0c \x01(\x0b\x32\x1a.tutti.v1.Update.SucceededH\x00\x12#\n\x06\x66\x61iled\x18\r \x01(\x0b\x32\x11.tutti.v1.FailureH\x00\x12/\n\tcancelled\x18\x0e \x01(\x0b\x32\x1a.tutti.v1.Update.CancelledH\x00\x12%\n\x04lost\x18\x0f \x01(\x0b\x32\x15.tutti.v1.Update.LostH\x00\x1a\x1b\n\x06Leased\x12\x11\n\tworker_id\x18\x01 \x01(\t\x1a\x1c\n\x07Started\x12\x11\n\tworker_id\x18\x01 \x01(\t\x1a\x34\n\tSucceeded\x12\'\n\x06result\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\x1a\x0b\n\tCancelled\x1a*\n\x04Lost\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\tB\x06\n\x04what\"O\n\x0bUpdateBatch\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12!\n\x07updates\x18\x03 \x03(\x0b\x32\x10.tutti.v1.Update\"-\n\x0cUpdateCursor\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03*\xe7\x01\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_STATE_WAITING\x10\x01\x12\x14\n\x10TASK_STATE_READY\x10\x02\x12\x15\n\x11TASK_STATE_LEASED\x10\x03\x12\x16\n\x12TASK_STATE_RUNNING\x10\x04\x12\x18\n\x14TASK_STATE_SUCCEEDED\x10\x05\x12\x15\n\x11TASK_STATE_FAILED\x10\x06\x12\x18\n\x14TASK_STATE_CANCELLED\x10\x07\x12\x16\n\x12TASK_STATE_SKIPPED\x10\x08*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPRIORITY_LOW\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n\rPRIORITY_HIGH\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13tutti/v1/task.proto\x12\x08tutti.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tutti/v1/artifact.proto\"=\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\"-\n\x08Progress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\x0f\n\x07message\x18\x02 \x01(\t\")\n\x07LogLine\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"Z\n\nCheckpoint\x12%\n\x04note\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\x12%\n\tartifacts\x18\x02 \x03(\x0b\x32\x12.tutti.v1.Artifact\"\x87\x01\n\x0bRetryPolicy\x12\x14\n\x0cmax_attempts\x18\x01 \x01(\x05\x12\x32\n\x0finitial_backoff\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0bmax_backoff\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"V\n\tResources\x12\x0b\n\x03\x63pu\x18\x01 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\x02 \x01(\x03\x12\x0c\n\x04gpus\x18\x03 \x01(\x05\x12\x18\n\x10gpu_memory_bytes\x18\x04 \x01(\x03\"\xfb\x03\n\tTaskOrder\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12&\n\x05input\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05owner\x18\x06 \x01(\t\x12$\n\x08priority\x18\x07 \x01(\x0e\x32\x12.tutti.v1.Priority\x12&\n\tresources\x18\x08 \x01(\x0b\x32\x13.tutti.v1.Resources\x12/\n\x06labels\x18\t \x03(\x0b\x32\x1f.tutti.v1.TaskOrder.LabelsEntry\x12*\n\x07timeout\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x0bresume_from\x18\x0b \x01(\x0b\x32\x14.tutti.v1.Checkpoint\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x12\x13\n\x0btraceparent\x18\r \x01(\t\x12\x11\n\trecovered\x18\x0e \x01(\x08\x12\x0f\n\x07suspect\x18\x0f \x01(\x08\x12\x11\n\tjob_epoch\x18\x10 \x01(\x03\x12\x15\n\rreadable_keys\x18\x11 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"=\n\x05Lease\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\"\n\x05order\x18\x02 \x01(\x0b\x32\x13.tutti.v1.TaskOrder\"n\n\nAttemptRef\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x10\n\x08lease_id\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x11\n\tjob_epoch\x18\x06 \x01(\x03\"\xe0\x05\n\x06Update\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x10\n\x08lease_id\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06leased\x18\x06 \x01(\x0b\x32\x17.tutti.v1.Update.LeasedH\x00\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x18.tutti.v1.Update.StartedH\x00\x12&\n\x08progress\x18\x08 \x01(\x0b\x32\x12.tutti.v1.ProgressH\x00\x12 \n\x03log\x18\t \x01(\x0b\x32\x11.tutti.v1.LogLineH\x00\x12*\n\ncheckpoint\x18\n \x01(\x0b\x32\x14.tutti.v1.CheckpointH\x00\x12&\n\x08\x61rtifact\x18\x0b \x01(\x0b\x32\x12.tutti.v1.ArtifactH\x00\x12/\n\tsucceeded\x18\x0c \x01(\x0b\x32\x1a.tutti.v1.Update.SucceededH\x00\x12#\n\x06\x66\x61iled\x18\r \x01(\x0b\x32\x11.tutti.v1.FailureH\x00\x12/\n\tcancelled\x18\x0e \x01(\x0b\x32\x1a.tutti.v1.Update.CancelledH\x00\x12%\n\x04lost\x18\x0f \x01(\x0b\x32\x15.tutti.v1.Update.LostH\x00\x1a\x1b\n\x06Leased\x12\x11\n\tworker_id\x18\x01 \x01(\t\x1a\x1c\n\x07Started\x12\x11\n\tworker_id\x18\x01 \x01(\t\x1aK\n\tSucceeded\x12\'\n\x06result\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x15\n\rcache_version\x18\x02 \x01(\t\x1a\x0b\n\tCancelled\x1a*\n\x04Lost\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\tB\x06\n\x04what\"O\n\x0bUpdateBatch\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12!\n\x07updates\x18\x03 \x03(\x0b\x32\x10.tutti.v1.Update\"-\n\x0cUpdateCursor\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03*\xe7\x01\n\tTaskState\x12\x1a\n\x16TASK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_STATE_WAITING\x10\x01\x12\x14\n\x10TASK_STATE_READY\x10\x02\x12\x15\n\x11TASK_STATE_LEASED\x10\x03\x12\x16\n\x12TASK_STATE_RUNNING\x10\x04\x12\x18\n\x14TASK_STATE_SUCCEEDED\x10\x05\x12\x15\n\x11TASK_STATE_FAILED\x10\x06\x12\x18\n\x14TASK_STATE_CANCELLED\x10\x07\x12\x16\n\x12TASK_STATE_SKIPPED\x10\x08*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPRIORITY_LOW\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n\rPRIORITY_HIGH\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,10 +37,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASKORDER_LABELSENTRY']._loaded_options = None
   _globals['_TASKORDER_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_TASKSTATE']._serialized_start=2131
-  _globals['_TASKSTATE']._serialized_end=2362
-  _globals['_PRIORITY']._serialized_start=2364
-  _globals['_PRIORITY']._serialized_end=2458
+  _globals['_TASKSTATE']._serialized_start=2177
+  _globals['_TASKSTATE']._serialized_end=2408
+  _globals['_PRIORITY']._serialized_start=2410
+  _globals['_PRIORITY']._serialized_end=2504
   _globals['_FAILURE']._serialized_start=153
   _globals['_FAILURE']._serialized_end=214
   _globals['_PROGRESS']._serialized_start=216
@@ -54,27 +54,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOURCES']._serialized_start=536
   _globals['_RESOURCES']._serialized_end=622
   _globals['_TASKORDER']._serialized_start=625
-  _globals['_TASKORDER']._serialized_end=1109
-  _globals['_TASKORDER_LABELSENTRY']._serialized_start=1064
-  _globals['_TASKORDER_LABELSENTRY']._serialized_end=1109
-  _globals['_LEASE']._serialized_start=1111
-  _globals['_LEASE']._serialized_end=1172
-  _globals['_ATTEMPTREF']._serialized_start=1174
-  _globals['_ATTEMPTREF']._serialized_end=1284
-  _globals['_UPDATE']._serialized_start=1287
-  _globals['_UPDATE']._serialized_end=2000
-  _globals['_UPDATE_LEASED']._serialized_start=1824
-  _globals['_UPDATE_LEASED']._serialized_end=1851
-  _globals['_UPDATE_STARTED']._serialized_start=1853
-  _globals['_UPDATE_STARTED']._serialized_end=1881
-  _globals['_UPDATE_SUCCEEDED']._serialized_start=1883
-  _globals['_UPDATE_SUCCEEDED']._serialized_end=1935
-  _globals['_UPDATE_CANCELLED']._serialized_start=1937
-  _globals['_UPDATE_CANCELLED']._serialized_end=1948
-  _globals['_UPDATE_LOST']._serialized_start=1950
-  _globals['_UPDATE_LOST']._serialized_end=1992
-  _globals['_UPDATEBATCH']._serialized_start=2002
-  _globals['_UPDATEBATCH']._serialized_end=2081
-  _globals['_UPDATECURSOR']._serialized_start=2083
-  _globals['_UPDATECURSOR']._serialized_end=2128
+  _globals['_TASKORDER']._serialized_end=1132
+  _globals['_TASKORDER_LABELSENTRY']._serialized_start=1087
+  _globals['_TASKORDER_LABELSENTRY']._serialized_end=1132
+  _globals['_LEASE']._serialized_start=1134
+  _globals['_LEASE']._serialized_end=1195
+  _globals['_ATTEMPTREF']._serialized_start=1197
+  _globals['_ATTEMPTREF']._serialized_end=1307
+  _globals['_UPDATE']._serialized_start=1310
+  _globals['_UPDATE']._serialized_end=2046
+  _globals['_UPDATE_LEASED']._serialized_start=1847
+  _globals['_UPDATE_LEASED']._serialized_end=1874
+  _globals['_UPDATE_STARTED']._serialized_start=1876
+  _globals['_UPDATE_STARTED']._serialized_end=1904
+  _globals['_UPDATE_SUCCEEDED']._serialized_start=1906
+  _globals['_UPDATE_SUCCEEDED']._serialized_end=1981
+  _globals['_UPDATE_CANCELLED']._serialized_start=1983
+  _globals['_UPDATE_CANCELLED']._serialized_end=1994
+  _globals['_UPDATE_LOST']._serialized_start=1996
+  _globals['_UPDATE_LOST']._serialized_end=2038
+  _globals['_UPDATEBATCH']._serialized_start=2048
+  _globals['_UPDATEBATCH']._serialized_end=2127
+  _globals['_UPDATECURSOR']._serialized_start=2129
+  _globals['_UPDATECURSOR']._serialized_end=2174
 # @@protoc_insertion_point(module_scope)

@@ -327,6 +327,7 @@ class TaskOrder(_message.Message):
     RECOVERED_FIELD_NUMBER: _builtins.int
     SUSPECT_FIELD_NUMBER: _builtins.int
     JOB_EPOCH_FIELD_NUMBER: _builtins.int
+    READABLE_KEYS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job that it belongs to."""
     task: _builtins.str
@@ -375,6 +376,12 @@ class TaskOrder(_message.Message):
     def resume_from(self) -> Global___Checkpoint:
         """The last checkpoint of an earlier attempt."""
 
+    @_builtins.property
+    def readable_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys of artifacts that were made by other jobs and are this one's all the same, because some of its tasks got its
+        result from the cache. The attempt may read these beside what lies below its own job.
+        """
+
     def __init__(
         self,
         *,
@@ -394,10 +401,11 @@ class TaskOrder(_message.Message):
         recovered: _builtins.bool | None = ...,
         suspect: _builtins.bool | None = ...,
         job_epoch: _builtins.int | None = ...,
+        readable_keys: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "resources", b"resources", "resume_from", b"resume_from", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "input", b"input", "job_epoch", b"job_epoch", "job_id", b"job_id", "kind", b"kind", "labels", b"labels", "owner", b"owner", "priority", b"priority", "recovered", b"recovered", "request_id", b"request_id", "resources", b"resources", "resume_from", b"resume_from", "suspect", b"suspect", "task", b"task", "timeout", b"timeout", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "input", b"input", "job_epoch", b"job_epoch", "job_id", b"job_id", "kind", b"kind", "labels", b"labels", "owner", b"owner", "priority", b"priority", "readable_keys", b"readable_keys", "recovered", b"recovered", "request_id", b"request_id", "resources", b"resources", "resume_from", b"resume_from", "suspect", b"suspect", "task", b"task", "timeout", b"timeout", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -526,6 +534,9 @@ class Update(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
         RESULT_FIELD_NUMBER: _builtins.int
+        CACHE_VERSION_FIELD_NUMBER: _builtins.int
+        cache_version: _builtins.str
+        """The handler's version for the cache: a result is recorded under none but this. Empty where the handler has none."""
         @_builtins.property
         def result(self) -> _struct_pb2.Struct:
             """What it returned."""
@@ -534,10 +545,11 @@ class Update(_message.Message):
             self,
             *,
             result: _struct_pb2.Struct | None = ...,
+            cache_version: _builtins.str | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_version", b"cache_version", "result", b"result"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

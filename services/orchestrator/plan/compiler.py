@@ -13,6 +13,7 @@ from tutti import errors
 from tutti.v1 import job_pb2, task_pb2
 
 _PRIORITIES = frozenset(task_pb2.Priority.values())
+_CACHE_POLICIES = frozenset(job_pb2.CachePolicy.values())
 MOST_LABELS, LONGEST_LABEL = 32, 128
 MOST_ATTEMPTS = 100
 LONGEST_BACKOFF_SECONDS = 3600.0
@@ -36,6 +37,8 @@ def compile_spec(spec: job_pb2.JobSpec, kinds: Kinds) -> job_pb2.Plan:
     _check_labels(spec)
     if spec.priority not in _PRIORITIES:
         raise errors.InvalidInput(f"priority: {spec.priority} is none; use LOW, NORMAL or HIGH", field="priority")
+    if spec.cache not in _CACHE_POLICIES:
+        raise errors.InvalidInput(f"cache: {spec.cache} is none; use ON or OFF", field="cache")
     if spec.HasField("attempt_timeout"):
         _check_timeout("attempt_timeout", spec.attempt_timeout, LONGEST_ATTEMPT_DAYS)
     if spec.HasField("job_timeout"):

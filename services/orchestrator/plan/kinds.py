@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from services.orchestrator.caching import Rule
 from tutti import errors
 from tutti.v1 import scheduler_pb2
 
@@ -21,7 +22,10 @@ class Kinds:
 
     def __init__(self, known: Iterable[scheduler_pb2.KindInfo] = ()) -> None:
         self._validators: dict[str, jsonschema_rs.Validator | None] = {}
+        self._rules: dict[str, Rule] = {}
         for info in known:
+            if info.cache_version:
+                self._rules[info.kind] = Rule(info.cache_version, tuple(info.cache_needs))
             try:
                 self._validators[info.kind] = _validator(info.input_schema)
             except ValueError as error:
@@ -30,6 +34,10 @@ class Kinds:
 
     def __contains__(self, kind: str) -> bool:
         return kind in self._validators
+
+    def cache_rule(self, kind: str) -> Rule | None:
+        """When results of a kind may stand for each other; None: never."""
+        return self._rules.get(kind)
 
     def accepts_anything(self, kind: str) -> bool:
         return self._validators.get(kind) is None

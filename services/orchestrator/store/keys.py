@@ -12,6 +12,10 @@ tutti:{p}:owner:<owner>                   sorted set  an owner's job ids, all of
 tutti:{p}:open                            hash        owner -> how many of its jobs are unfinished
 tutti:{p}:dead:<owner>                    sorted set  an owner's dead letters: job ids by the time of death, in ms
 tutti:{p}:request:<owner>:<request_id>    string      `<job id> <digest of the spec>`, for retried creates; expires
+tutti:{p}:cache:<sha256>                  hash        of equal tasks, by what `caching` takes the digest of: `result`, a
+                                                      Task with result and artifacts; until there is one, who
+                                                      is to compute it: `who` (`<job id> <task>`), `epoch` of that
+                                                      job, `priority`, `since` (ms), `runs` once it does; expires
 tutti:partitions                          string      how many partitions there are, fixed at the first start
 tutti:orchestrator:<replica>              string      a replica's lease, its value the address; expires
 tutti:orchestrator-upkeep                 string      the replica whose turn it is to clean indexes; expires
@@ -93,6 +97,10 @@ def owner_of_channel(channel: str) -> str:
 
 def request(partition: int, owner_name: str, request_id: str) -> str:
     return f"tutti:{{{partition}}}:request:{owner_name}:{request_id}"
+
+
+def cache(partition: int, digest: str) -> str:
+    return f"tutti:{{{partition}}}:cache:{digest}"
 
 
 def replica(name: str) -> str:

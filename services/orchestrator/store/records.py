@@ -90,6 +90,8 @@ def task_message(task: TaskRecord) -> job_pb2.Task:
         message.artifacts.extend(task.artifacts)
     if task.past:
         message.past_attempts.extend(task.past)
+    if task.cached:
+        message.cached = True
     if task.attempt_start_ms:
         message.attempt_start_time.CopyFrom(timestamp(task.attempt_start_ms))
     return message
@@ -178,4 +180,5 @@ def _task_record(task: job_pb2.Task) -> TaskRecord:
         attempt_start_ms=task.attempt_start_time.ToMilliseconds(),
         past=tuple(task.past_attempts),
         first_attempt=task.first_attempt or 1,
+        cached=task.cached,
     )

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
+from music import ENGINE
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
 from services.worker.triton import ModelResponse, Triton
@@ -66,6 +67,9 @@ def handler(triton: Triton) -> Handler:
         models=(MODEL,),
         ready=triton.ready,
         close=triton.close,
+        # Without a seed of the caller's own each plan is another.
+        cache_version=ENGINE,
+        cache_needs=("options.seed",),
         timeout=TIMEOUT,
     )
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from music import ENGINE
 from music.plan import STEMS, Plan
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
@@ -77,7 +78,7 @@ def handler() -> Handler:
             **({"renderer": next(iter(whole.values()))["mix_by"]} if whole else {}),
         }
 
-    return Handler(kind=KIND, run=run, input_schema=INPUT_SCHEMA, timeout=TIMEOUT)
+    return Handler(kind=KIND, run=run, input_schema=INPUT_SCHEMA, cache_version=ENGINE, timeout=TIMEOUT)
 
 
 async def _fetched(context: Context, stems: JsonObject) -> dict[str, list[Path]]:

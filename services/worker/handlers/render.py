@@ -2,6 +2,7 @@
 can be played from then on, and is where a later attempt goes on."""
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -9,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from music import ENGINE
 from music.plan import STEMS, Plan
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from music.output import AudioWriter
 
 KIND = "muscgen.render"
+PROCEDURAL = "procedural"
 MODEL = "muscgen"
 TIMEOUT = timedelta(minutes=30)
 INPUT_SCHEMA: JsonObject = {
@@ -48,17 +51,18 @@ def handler(triton: Triton) -> Handler:
             source = await stored.read_json(context, input["plan"], field="plan")
             plan, stem = read_plan(source), input["stem"]
             done, mix_by = _resumed(context)
+            # How loud the stem is in the preview, which is mixed by whoever plays it.
+            gain = await asyncio.to_thread(_preview_gain, plan, stem)
             rate = input.get("sample_rate", DEFAULT_RATE)
             if stem in plan.stems and len(done) < len(plan.section_edges(rate)) - 1:
                 request = {name: input[name] for name in _FOR_MUSCGEN if name in input}
                 request |= {"plan": source, "stems": [stem], "sample_rate": rate, "first_section": len(done)}
-                # How loud the stem is in the preview, which is mixed by whoever plays it.
-                gain = await asyncio.to_thread(_preview_gain, plan, stem)
                 render = _Render(triton, context, stem, gain, done)
                 done = await render.run(request)
                 mix_by = render.mix_by
         sections = [stored.described(artifact) for artifact in done]
-        result = {"stem": stem, "sections": sections, "seconds": round(time.monotonic() - began, 3)}
+        seconds = round(time.monotonic() - began, 3)
+        result = {"stem": stem, "sections": sections, "preview_gain": 1.0 if mix_by else gain, "seconds": seconds}
         return result | ({"mix_by": mix_by} if mix_by else {})
 
     return Handler(
@@ -68,6 +72,8 @@ def handler(triton: Triton) -> Handler:
         models=(MODEL,),
         ready=triton.ready,
         close=triton.close,
+        # The plan holds the seed. Of other engines than our own we do not know which weights they have.
+        cache_version=ENGINE if os.environ.get("MUSCGEN_ENGINE", PROCEDURAL) == PROCEDURAL else "",
         timeout=TIMEOUT,
     )
 

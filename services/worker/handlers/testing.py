@@ -6,6 +6,10 @@ test.ticks  {count, each,       says `count` lines, `each` at a time and `pause`
              pause, delay}
 test.fail   {times}             fails its first `times` attempts, then succeeds
 test.effect {path, line}        appends a line to a file: the log of side effects
+test.cached {path, value, seconds}
+                                the same, after some time: appends its job's id, and stores and returns the value; the
+                                cache spares equal ones
+test.read   {file}              returns the text of an artifact
 test.journal {path, steps, seconds, fails}
                                 works in steps with a checkpoint after each, fails its first `fails` attempts, and says
                                 in a file `<begin, end, fail or cancelled> <job> <attempt> <steps done>`
@@ -17,9 +21,11 @@ import asyncio
 import os
 import signal
 import time
+from dataclasses import asdict
 from typing import Any
 
 from services.worker.handlers import effects
+from tutti.artifacts import Artifact
 from tutti.handlers import Context, Handler, JsonObject, TaskFailure
 
 
@@ -55,6 +61,21 @@ async def fail(context: Context, input: JsonObject) -> JsonObject:
 async def effect(context: Context, input: JsonObject) -> JsonObject:
     _append(str(input["path"]), str(input["line"]))
     return {}
+
+
+async def cached(context: Context, input: JsonObject) -> JsonObject:
+    # At the beginning, so that a test sees that it runs.
+    _append(str(input["path"]), context.job_id)
+    await asyncio.sleep(float(input.get("seconds", 0)))
+    artifact = await context.artifact("value.txt", str(input["value"]).encode(), type="text/plain")
+    return {"value": input["value"], "file": asdict(artifact)}
+
+
+async def read(context: Context, input: JsonObject) -> JsonObject:
+    described = input["file"]
+    into = context.workdir / "read"
+    await context.read(Artifact(**{**described, "size": int(described["size"])}), into)
+    return {"text": into.read_text()}
 
 
 async def journal(context: Context, input: JsonObject) -> JsonObject:
@@ -119,6 +140,13 @@ def handlers() -> list[Handler]:
         ),
         Handler(kind="test.fail", run=fail, input_schema=_schema(times=count)),
         Handler(kind="test.effect", run=effect, input_schema=_schema(("path", "line"), path=text, line=text)),
+        Handler(
+            kind="test.cached",
+            run=cached,
+            input_schema=_schema(("path", "value"), path=text, value={}, seconds=seconds),
+            cache_version="1",
+        ),
+        Handler(kind="test.read", run=read),
         Handler(
             kind="test.journal",
             run=journal,
