@@ -7,6 +7,7 @@
 Importing this is cheap: what needs numpy and scipy is loaded when it is first asked for.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from music.plan import Plan, plan_from_dict
     from music.recording import Recording, make, record
     from music.rendering import render
+
+# With more threads the library under numpy adds up in another order, and the same seed would make other bytes. Read
+# when numpy is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __all__ = ["ENGINE", "Plan", "Recording", "RequestError", "compose", "make", "plan_from_dict", "record", "render"]
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tutti import structs
 from tutti.v1 import artifact_pb2, job_pb2, task_pb2
 
 RENDER = "muscgen.render"
@@ -62,8 +63,9 @@ class Stem:
                 self.ended = event.task_moved.state in _ENDED
                 if event.task_moved.cached:
                     # Done before, for another job: all of it is there at once, and nothing was said on the way.
-                    self.sections = sorted(self._files)
-                    self.gain = event.task_moved.result.fields["preview_gain"].number_value
+                    result = structs.to_dict(event.task_moved.result)
+                    self.sections = [section["name"] for section in result["sections"]]
+                    self.gain = result["preview_gain"]
 
     def file(self, section: int) -> artifact_pb2.Artifact | None:
         return self._files[self.sections[section]] if section < len(self.sections) else None

@@ -14,7 +14,6 @@ import pytest
 from tests.fixtures.songs import slowed
 from tutti.client import Client, music
 from tutti.embedded import Mesh
-from tutti.v1 import job_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -66,7 +65,7 @@ async def test_a_track_is_made_again_from_its_manifest(mesh: Mesh, tmp_path: Pat
 async def test_a_track_that_is_being_made_is_saved_as_it_grows_and_is_its_master_in_the_end(
     mesh: Mesh, client: Client, tmp_path: Path
 ) -> None:
-    job_id = await client.submit(job_pb2.JobSpec(plan=slowed(await client.plan(SONG), 0.5)))
+    job_id = await client.submit(slowed(await client.plan(SONG), 0.5))
     file = tmp_path / "song.wav"
     saving = asyncio.create_task(tutti(mesh, "listen", job_id, "--output", str(file)), name="saving")
     piped = await tutti(mesh, "listen", job_id, "--output", "-")
@@ -92,7 +91,7 @@ async def test_what_cannot_be_heard_says_why(mesh: Mesh, client: Client, tmp_pat
     assert silent.code == 2
     assert "makes no audio" in silent.err
 
-    stopped = await client.submit(job_pb2.JobSpec(plan=slowed(await client.plan(SONG), 2.0)))
+    stopped = await client.submit(slowed(await client.plan(SONG), 2.0))
     file = tmp_path / "b.wav"
     listening = asyncio.create_task(tutti(mesh, "listen", stopped, "--output", str(file)), name="listening")
     async for event in client.watch(stopped):

@@ -17,7 +17,6 @@ from tests.fixtures.songs import fetched, finished, made, slowed
 from tutti import structs
 from tutti.client import Client, music
 from tutti.preview import CEILING, KNEE
-from tutti.v1 import job_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -80,8 +79,7 @@ async def expected(http: httpx.AsyncClient, job: dict[str, Any]) -> npt.NDArray[
 
 
 async def slow_song(client: Client, owner: str = "") -> str:
-    plan = slowed(await client.plan(SONG), PAUSE)
-    return await client.submit(job_pb2.JobSpec(plan=plan), owner=owner)
+    return await client.submit(slowed(await client.plan(SONG), PAUSE), owner=owner)
 
 
 async def test_a_song_grows_as_it_is_rendered_and_becomes_its_master(http: httpx.AsyncClient, client: Client) -> None:

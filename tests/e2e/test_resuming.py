@@ -56,8 +56,7 @@ async def test_a_render_goes_on_from_its_last_section_and_sounds_as_if_nothing_h
         client_of(mesh.endpoints) as client,
     ):
         undisturbed = digests(await client.wait(await client.submit(SONG)))
-        slow = job_pb2.JobSpec(plan=slowed(await client.plan(SONG), PAUSE))
-        job_id = await client.submit(slow)
+        job_id = await client.submit(slowed(await client.plan(SONG), PAUSE))
         await eventually(lambda: rendering(client, job_id), within=60)
         (worker,) = mesh.endpoints.workers
         kill(worker.pid)

@@ -30,6 +30,8 @@ def test_the_request_is_submitted_as_it_was(tmp_path: Path) -> None:
     spec = manifests.read(written(tmp_path, {"request": REQUEST, "outputs": OUTPUTS})).spec()
     assert (spec.music.model, spec.music.narrative) == ("track", "a slow waltz")
     assert spec.music.duration.ToTimedelta().total_seconds() == 12.5
+    # What the cache gives again would prove nothing.
+    assert spec.cache == job_pb2.CACHE_POLICY_OFF
     # A seed has more digits than a number in JSON keeps.
     assert structs.to_dict(spec.music.options) == REQUEST["options"]
 

@@ -6,6 +6,7 @@ import pytest
 from google.protobuf import duration_pb2
 
 import music.plan
+from services.gateway.requests import MusicSubmission
 from services.orchestrator.plan import Kinds, compile_spec, inputs, music_options
 from tests.builders import music_spec, seconds
 from tutti import errors, structs
@@ -216,3 +217,9 @@ def test_an_unknown_model_is_told_which_there_are(model: str) -> None:
     assert (error.field, error.reason) == ("model", "UNKNOWN_MODEL")
     assert "'jen1'" in error.message
     assert len(error.message) < 500
+
+
+def test_every_option_is_named_where_rest_describes_them() -> None:
+    described = MusicSubmission.model_fields["options"].description
+    assert described is not None
+    assert [name for name in music_options._PROPERTIES if f"`{name}`" not in described] == []

@@ -36,7 +36,7 @@ class Job:
         #: (key, start, end)
         self.asked: list[tuple[str, int, int]] = []
 
-    def section(self, stem: str, audio: Audio, gain: float = 1.0, bits: int = 24) -> None:
+    def section(self, stem: str, audio: Audio, gain: float = 1.0, bits: int = 24, *, checkpoint: bool = True) -> None:
         path = self._directory / f"{stem}.{len(self._stored[stem]):03d}.wav"
         write_audio(path, audio, name="wav", source_rate=44_100, bits=bits)
         content = path.read_bytes()
@@ -47,8 +47,9 @@ class Job:
         addressed.CopyFrom(artifact)
         addressed.url = f"http://store/{path.name}"
         self.say(stem, artifact=addressed)
-        checkpoint = task_pb2.Checkpoint(note=structs.from_dict({"preview_gain": gain}), artifacts=self._stored[stem])
-        self.say(stem, checkpoint=checkpoint)
+        if checkpoint:
+            note = structs.from_dict({"preview_gain": gain})
+            self.say(stem, checkpoint=task_pb2.Checkpoint(note=note, artifacts=self._stored[stem]))
 
     def ended(self, stem: str, state: task_pb2.TaskState.ValueType = task_pb2.TASK_STATE_SUCCEEDED) -> None:
         self.say(stem, task_moved=job_pb2.Event.TaskMoved(state=state))
@@ -119,6 +120,18 @@ async def test_it_is_heard_as_soon_as_all_stems_have_a_section_and_not_before(jo
         job.section("bass", noise(4, 300))
         assert len(await asyncio.wait_for(more, 5)) == 4 * 1_000
         job.rest()
+
+
+async def test_a_stem_that_was_done_before_is_there_at_once(job: Job) -> None:
+    job.section("drums", noise(1), checkpoint=False)
+    job.section("drums", noise(2), checkpoint=False)
+    sections = [{"name": "drums.000.wav"}, {"name": "drums.001.wav"}]
+    result = structs.from_dict({"sections": sections, "preview_gain": 0.5})
+    moved = job_pb2.Event.TaskMoved(state=task_pb2.TASK_STATE_SUCCEEDED, cached=True, result=result)
+    job.say("drums", task_moved=moved)
+    job.ended("bass")
+    wanted = np.concatenate([0.5 * noise(1), 0.5 * noise(2)], axis=1)
+    assert np.abs(await job.heard() - wanted).max() < STEP
 
 
 async def test_a_stem_that_has_nothing_to_play_holds_nobody_up(job: Job) -> None:

@@ -114,8 +114,9 @@ def _earlier(composed: JsonObject, mixed: JsonObject) -> Iterator[Artifact]:
         if name in composed:
             yield stored.artifact_of(composed[name])
     yield stored.artifact_of(mixed["master"])
-    for described in mixed["stems"].values():
-        yield stored.artifact_of(described)
+    # In an order of our own: what came through a Struct has none.
+    for stem in sorted(mixed["stems"]):
+        yield stored.artifact_of(mixed["stems"][stem])
 
 
 def _digest(artifact: Artifact) -> dict[str, Any]:

@@ -84,8 +84,9 @@ def handler() -> Handler:
 async def _fetched(context: Context, stems: JsonObject) -> dict[str, list[Path]]:
     """Local copies of what was rendered; stems that have nothing to play are left out."""
     found: dict[str, list[Path]] = {}
-    for stem, rendered in stems.items():
-        for number, description in enumerate(rendered["sections"]):
+    # In an order of our own: what came through a Struct has none.
+    for stem in (name for name in STEMS if name in stems):
+        for number, description in enumerate(stems[stem]["sections"]):
             # Not under the artifact's name, which a caller's plan of tasks may have made up.
             local = context.workdir / f"{stem}.{number}.section.wav"
             await context.read(stored.artifact_of(description), local)
