@@ -77,7 +77,8 @@ class Triton:
         """
         asked = {
             "model_name": model,
-            "inputs": [_tensor(request)],
+            # A request may hold a plan of a megabyte.
+            "inputs": [await asyncio.to_thread(_tensor, request)],
             "request_id": request_id,
             "parameters": {"x_request_id": request_id, "traceparent": traceparent},
         }

@@ -56,8 +56,7 @@ def handler() -> Handler:
         began = time.monotonic()
         with as_task_failures():
             request = await stored.read_json(context, input["request"], field="request")
-            source = await stored.read_json(context, input["composed"]["plan"], field="composed.plan")
-            plan = read_plan(source)
+            source, plan = await read_plan(context, input["composed"]["plan"], field="composed.plan")
             master = context.workdir / "master.wav"
             await context.read(stored.artifact_of(input["mixed"]["master"]), master)
         made = await work(context, lambda progress: _finished(master, input["format"], plan, progress))

@@ -56,7 +56,7 @@ def handler() -> Handler:
     async def run(context: Context, input: JsonObject) -> JsonObject:
         began = time.monotonic()
         with as_task_failures():
-            plan = read_plan(await stored.read_json(context, input["plan"], field="plan"))
+            _, plan = await read_plan(context, input["plan"], field="plan")
             # What a model plays all at once has nothing to be mixed with.
             whole = {stem: each for stem, each in input["stems"].items() if "mix_by" in each}
             rendered = await _fetched(context, whole or input["stems"])

@@ -1,14 +1,24 @@
-"""Plans as tasks are given them: read from JSON, with errors that name the field."""
+"""Plans as tasks are given them: read from the store, with errors that name the field."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from music.errors import RequestError
 from music.plan import Plan, plan_from_dict
+from services.worker.handlers import stored
 from tutti.errors import InvalidInput
+from tutti.handlers import Context
 
 
-def read_plan(source: Mapping[str, Any]) -> Plan:
+async def read_plan(context: Context, description: Mapping[str, Any], *, field: str) -> tuple[dict[str, Any], Plan]:
+    """The plan as it was stored, and as it is understood."""
+    source = await stored.read_json(context, description, field=field)
+    # That of a long piece has a megabyte, and each of its notes is looked at: too much for the event loop.
+    return source, await asyncio.to_thread(_understood, source)
+
+
+def _understood(source: Mapping[str, Any]) -> Plan:
     try:
         return plan_from_dict(source)
     except RequestError as error:

@@ -48,8 +48,8 @@ def handler(triton: Triton) -> Handler:
     async def run(context: Context, input: JsonObject) -> JsonObject:
         began = time.monotonic()
         with as_task_failures():
-            source = await stored.read_json(context, input["plan"], field="plan")
-            plan, stem = read_plan(source), input["stem"]
+            source, plan = await read_plan(context, input["plan"], field="plan")
+            stem = input["stem"]
             done, mix_by = _resumed(context)
             # How loud the stem is in the preview, which is mixed by whoever plays it.
             gain = await asyncio.to_thread(_preview_gain, plan, stem)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tutti.artifacts import Artifact
@@ -39,12 +40,16 @@ async def read_json(context: Context, description: Mapping[str, Any], *, field: 
     local = context.workdir / f"{field}.json"
     await context.read(artifact, local)
     try:
-        value = json.loads(await asyncio.to_thread(local.read_bytes))
+        value = await asyncio.to_thread(_loaded, local)
     except ValueError as error:
         raise InvalidInput(f"{artifact.name} is not JSON: {error}.", field=field) from error
     if not isinstance(value, dict):
         raise InvalidInput(f"{artifact.name} must hold one JSON object.", field=field)
     return value
+
+
+def _loaded(file: Path) -> Any:
+    return json.loads(file.read_bytes())
 
 
 async def store_json(context: Context, name: str, value: JsonObject) -> dict[str, Any]:
