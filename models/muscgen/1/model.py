@@ -5,7 +5,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ class TritonPythonModel:
         self._serving = _Threaded(pb_utils, "muscgen")
         self._stopping = threading.Event()
         self._places = Places(self._engine.at_once)
+        # Reading a long plan, and working out how it is played, takes up to half a second that no check divides. One
+        # at a time, so that eight stems that are cancelled do not first share the core over it.
+        self._preparing = Places(1)
         self._threads: set[threading.Thread] = set()
 
     def execute(self, requests: list[Any]) -> None:
@@ -83,14 +87,18 @@ class TritonPythonModel:
         self._threads.discard(threading.current_thread())
 
     def _stream(self, arrival: Arrival) -> None:
-        self._check(arrival)
-        request = arrival.json()
-        order, delay = _order(request), _delay(request)
+        with self._place(self._preparing, arrival):
+            self._check(arrival)
+            request = arrival.json()
+            order, delay = _order(request), _delay(request)
         if not self._engine.plays(order):
             self._respond(arrival, {"sequence": 0, "stage": "render", "fraction": 1.0})
             return
-        with self._places.taken(lambda: self._check(arrival), every_seconds=CANCEL_CHECK_SECONDS):
+        with self._place(self._places, arrival):
             self._render(arrival, order, delay)
+
+    def _place(self, places: Places, arrival: Arrival) -> AbstractContextManager[None]:
+        return places.taken(lambda: self._check(arrival), every_seconds=CANCEL_CHECK_SECONDS)
 
     def _render(self, arrival: Arrival, order: Order, delay: float) -> None:
         sequence, next_step = 0, 0.0
@@ -102,13 +110,22 @@ class TritonPythonModel:
                 self._respond(arrival, {"sequence": sequence, "stage": "generate", "fraction": fraction})
                 next_step = time.monotonic() + CANCEL_CHECK_SECONDS
 
-        for part in self._engine.render(order, step):
+        for part in self._parts(arrival, self._engine.render(order, step)):
             # A part is 5 to 300 ms of work, besides the steps before it, so a check between parts is often enough.
             self._check(arrival)
             audio = self._serving.audio_tensor("AUDIO", part.audio)
             self._respond(arrival, _header(part, order.sample_rate, whole=self._engine.whole), audio)
             sequence = part.index + 1
             self._wait(delay, arrival)
+
+    def _parts(self, arrival: Arrival, parts: Iterator[Part]) -> Iterator[Part]:
+        if not self._engine.whole:
+            # How the whole is played is worked out before the first part; one that is sampled is made as it goes.
+            with self._place(self._preparing, arrival):
+                self._check(arrival)
+                first = next(parts, None)
+            yield from () if first is None else (first,)
+        yield from parts
 
     def _respond(self, arrival: Arrival, header: Mapping[str, Any], *tensors: Any) -> None:
         described = self._serving.json_tensor("HEADER", {**header, "engine": self._engine.name})
