@@ -35,6 +35,14 @@ def music_spec(narrative: str = "calm piano", model: str = "muscgen", **music: A
     )
 
 
+def chain_spec() -> job_pb2.JobSpec:
+    """Two tasks, of which the second is given what the first has made."""
+    compose = job_pb2.PlannedTask(name="compose", kind="test.echo")
+    render = job_pb2.PlannedTask(name="render", kind="test.echo", needs=["compose"])
+    render.input.update({"plan": "${compose.result.plan}"})
+    return job_pb2.JobSpec(plan=job_pb2.Plan(tasks=[compose, render]))
+
+
 def with_fields(spec: job_pb2.JobSpec, **fields: Any) -> job_pb2.JobSpec:
     """The spec with further fields of its own set."""
     spec.MergeFrom(job_pb2.JobSpec(**fields))

@@ -12,10 +12,10 @@ from services.orchestrator.store.dead import DeadLetters
 from services.orchestrator.store.records import Stored
 from tests.builders import (
     NOW_MS,
+    chain_spec,
     checkpointed,
     failed,
     lost,
-    music_spec,
     seconds,
     started,
     stopped,
@@ -354,7 +354,7 @@ class TestPoison:
 
 class TestDeadline:
     async def test_a_job_that_waits_too_long_ends(self, replica: Replica, scheduler: ScriptedScheduler) -> None:
-        job_id = await replica.submit(with_fields(music_spec(), job_timeout=seconds(0.05)))
+        job_id = await replica.submit(with_fields(chain_spec(), job_timeout=seconds(0.05)))
 
         ref = await scheduler.stop_of("compose")
         scheduler.say(stopped("compose", job_id=ref.job_id, lease=""))
@@ -378,7 +378,7 @@ class TestDeadline:
         self, redis_url: str, address: str, scheduler: ScriptedScheduler
     ) -> None:
         async with running_replica(redis_url, address, name="r1") as first:
-            spec = with_fields(music_spec(), job_timeout=seconds(0.05))
+            spec = with_fields(chain_spec(), job_timeout=seconds(0.05))
             job_id = await first.submit(spec)
             await scheduler.stop_of("compose")
 

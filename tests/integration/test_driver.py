@@ -9,8 +9,8 @@ import pytest
 from services.orchestrator import job
 from services.orchestrator.store import keys
 from tests.builders import (
+    chain_spec,
     failed,
-    music_spec,
     progressed,
     seconds,
     started,
@@ -65,7 +65,7 @@ async def running_job(replica: Replica, scheduler: ScriptedScheduler, **spec: An
 
 async def composing_job(replica: Replica, scheduler: ScriptedScheduler, **spec: Any) -> str:
     """A job whose first task has begun and whose second one waits for it."""
-    job_id = await replica.submit(with_fields(music_spec(), **spec))
+    job_id = await replica.submit(with_fields(chain_spec(), **spec))
     await scheduler.order("compose")
     scheduler.say(started("compose", job_id=job_id))
     await replica.until(job_id, RUNNING)
@@ -76,7 +76,7 @@ class TestLife:
     async def test_a_job_is_driven_from_its_first_task_to_its_last(
         self, replica: Replica, scheduler: ScriptedScheduler
     ) -> None:
-        job_id = await replica.submit(music_spec("calm piano"))
+        job_id = await replica.submit(chain_spec())
 
         await scheduler.order("compose")
         scheduler.say(started("compose", job_id=job_id), progressed("compose", job_id=job_id))
@@ -127,7 +127,7 @@ class TestLife:
     async def test_a_successor_of_a_task_without_a_result_does_not_run_on_a_reference_that_leads_nowhere(
         self, replica: Replica, scheduler: ScriptedScheduler
     ) -> None:
-        job_id = await replica.submit(with_fields(music_spec(), retry=AT_ONCE))
+        job_id = await replica.submit(with_fields(chain_spec(), retry=AT_ONCE))
         await scheduler.order("compose")
 
         scheduler.say(started("compose", job_id=job_id), succeeded("compose", job_id=job_id, result={}))
@@ -169,7 +169,7 @@ class TestCancel:
         await replica.submit(task_spec())
         await eventually(lambda: scheduler.held_back == 1, what="an order is on its way")
         # The next order gathers behind it; its stop would go out at once.
-        job_id = await replica.submit(music_spec())
+        job_id = await replica.submit(chain_spec())
         await _cancel(replica, job_id)
         await _commits_are_through(replica)
 
@@ -229,7 +229,7 @@ class TestCancel:
     async def test_a_wish_recorded_at_another_replica_is_heard(
         self, any_redis_url: str, address: str, replica: Replica, scheduler: ScriptedScheduler
     ) -> None:
-        job_id = await replica.submit(music_spec())
+        job_id = await replica.submit(chain_spec())
         await scheduler.order("compose")
         async with running_replica(any_redis_url, address, name="r2") as other:
             driver = await other.store.cancel(job_id)
@@ -348,7 +348,7 @@ async def _attempt(replica: Replica, job_id: str, task: str, attempt: int) -> No
 
 async def _commits_are_through(replica: Replica) -> None:
     """Whatever was committed before has had its effects: commits of a partition are flushed in order."""
-    job_id = await replica.submit(music_spec())
+    job_id = await replica.submit(chain_spec())
     await _cancel(replica, job_id)
 
     async def recorded() -> bool:
