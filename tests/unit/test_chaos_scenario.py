@@ -30,7 +30,7 @@ def test_jobs_and_faults_come_in_time_and_in_order(seed: int) -> None:
     drawn = scenario.draw(seed, jobs=50, seconds=30)
     for times in ([one.at for one in drawn.jobs], [one.at for one in drawn.faults]):
         assert times == sorted(times)
-        assert 0 <= times[0] <= times[-1] < 30
+        assert 0 <= times[0] <= times[-1] <= 30
     assert [one.number for one in drawn.jobs] == list(range(50))
 
 
