@@ -53,9 +53,12 @@ class Serving:
             kind=backend.MetricFamily.GAUGE,
         )
         self._active = self._family.Metric(labels={})
+        # A gauge keeps its message to the server in itself: when two threads move it at once, the server reads one that
+        # is gone and crashes.
+        self._moving = threading.Lock()
 
     def take(self, request: Any) -> Arrival:
-        self._active.increment(1)
+        self._count(1)
         raw = self._backend.get_input_tensor_by_name(request, "REQUEST").as_numpy()[0]
         return Arrival(raw, json.loads(request.parameters() or "{}"), request.get_response_sender())
 
@@ -76,7 +79,7 @@ class Serving:
         finally:
             # Owed after a cancel too: without it Triton keeps the request for ever.
             arrival.sender.send(flags=self._backend.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-            self._active.increment(-1)
+            self._count(-1)
             self._log(arrival, outcome, time.monotonic() - started)
 
     def respond(self, arrival: Arrival, *tensors: Any) -> None:
@@ -90,6 +93,10 @@ class Serving:
 
     def audio_tensor(self, name: str, audio: npt.NDArray[np.float32]) -> Any:
         return self._backend.Tensor(name, np.ascontiguousarray(audio))
+
+    def _count(self, by: float) -> None:
+        with self._moving:
+            self._active.increment(by)
 
     def _fail(self, arrival: Arrival, message: str, code: int) -> None:
         arrival.sender.send(self._backend.InferenceResponse(error=self._backend.TritonError(message, code)))

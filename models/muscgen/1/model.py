@@ -33,24 +33,6 @@ LONGEST_TEST_DELAY_SECONDS = 10.0
 MOST_SECTIONS = 4000
 
 
-class _Threaded(Serving):
-    def __init__(self, backend: Any, model: str) -> None:
-        super().__init__(backend, model)
-        self._active = _OneAtATime(self._active)
-
-
-class _OneAtATime:
-    """A gauge of Triton's that many threads may move. It keeps the message to the server in itself: when two threads
-    move it at once, the server reads one that is gone and crashes."""
-
-    def __init__(self, gauge: Any) -> None:
-        self._gauge, self._lock = gauge, threading.Lock()
-
-    def increment(self, by: float) -> None:
-        with self._lock:
-            self._gauge.increment(by)
-
-
 class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         exit_with_parent()  # first, because loading weights may take minutes
@@ -61,7 +43,7 @@ class TritonPythonModel:
             pb_utils.Logger.log_error(f"muscgen cannot start: {error}")
             raise
         pb_utils.Logger.log_info(f"muscgen renders with {self._engine.name}")
-        self._serving = _Threaded(pb_utils, "muscgen")
+        self._serving = Serving(pb_utils, "muscgen")
         self._stopping = threading.Event()
         self._places = Places(self._engine.at_once)
         # Reading a long plan, and working out how it is played, takes up to half a second that no check divides. One
