@@ -61,12 +61,17 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         return orchestrator_pb2.CreateJobResponse(job=await self._message(await self._store.get(job_id)))
 
     async def RunJob(
-        self, request: orchestrator_pb2.RunJobRequest, context: Context
+        self, requests: AsyncIterator[orchestrator_pb2.RunJobRequest], context: Context
     ) -> AsyncIterator[orchestrator_pb2.RunJobResponse]:
         owner = rpc.owner_of(context)
-        job_id, first = await self._intake.begin(owner, request.create)
-        async for events in self._hub.watch(job_id, "", owner=owner, first=first):
-            yield orchestrator_pb2.RunJobResponse(events=(await self._responses.of(events)).events)
+        async for request in requests:
+            job_id, first = await self._intake.begin(owner, request.create)
+            last = False
+            async for events, last in self._hub.watch(job_id, "", owner=owner, first=first):
+                response = await self._responses.of(events)
+                yield orchestrator_pb2.RunJobResponse(events=response.events, ended=last)
+            if not last:
+                yield orchestrator_pb2.RunJobResponse(ended=True)
 
     async def CreateJobs(
         self, request: orchestrator_pb2.CreateJobsRequest, context: Context
@@ -107,7 +112,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self, request: orchestrator_pb2.WatchJobRequest, context: Context
     ) -> AsyncIterator[orchestrator_pb2.WatchJobResponse]:
         after = ids.checked_cursor(request.after)
-        async for events in self._hub.watch(request.job_id, after, owner=rpc.owner_of(context)):
+        async for events, _ in self._hub.watch(request.job_id, after, owner=rpc.owner_of(context)):
             yield await self._responses.of(events)
 
     async def CancelJob(

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from services.orchestrator import ids
 from services.orchestrator.job_record import JOB_AT_REST
@@ -90,6 +91,14 @@ class Tail:
         return self.events[bisect_right(self.events, sequence, key=lambda event: event.sequence) :]
 
 
+class Seen(NamedTuple):
+    """What a watcher is given."""
+
+    events: Sequence[job_pb2.Event]
+    #: Nothing follows.
+    last: bool
+
+
 class WatchHub:
     def __init__(self, store: JobStore, *, replica: str = "") -> None:
         self._store = store
@@ -123,7 +132,7 @@ class WatchHub:
 
     async def watch(
         self, job_id: str, after: str, *, owner: str = "", first: job_pb2.Event | None = None
-    ) -> AsyncIterator[Sequence[job_pb2.Event]]:
+    ) -> AsyncIterator[Seen]:
         """Everything after the cursor, then what happens, until the job is at rest and all is said. With an owner, the
         job of any other is not found. With its first event, it is one that this replica has just begun to drive: there
         is nothing to look for yet."""
@@ -141,10 +150,11 @@ class WatchHub:
             while True:
                 if events:
                     cursor, sequence = events[-1].event_id, events[-1].sequence
-                    yield events
                     # A job that was run again has come to rest before: only what was the end when this began, or
                     # came later, is one.
-                    if _ends(events[-1]) and _not_before(cursor, look.last_event_id):
+                    last = _ends(events[-1]) and _not_before(cursor, look.last_event_id)
+                    yield Seen(events, last)
+                    if last:
                         return
                 if look.driver != self._replica:
                     await self._listen_to(job_id, tail)

@@ -1,14 +1,18 @@
 """What a caller is promised, seen through the SDK: order, retries, cancellation, idempotence, pages."""
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
+from typing import cast
 
+import grpc
 import pytest
 
-from tests.fixtures.meshes import eventually
-from tutti import errors
+from tests.fixtures.meshes import client_of, eventually
+from tutti import errors, rpc
 from tutti.client import Client, plan, step, task
-from tutti.v1 import job_pb2, orchestrator_pb2, task_pb2
+from tutti.embedded import Mesh
+from tutti.v1 import job_pb2, orchestrator_pb2, orchestrator_pb2_grpc, task_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -178,6 +182,49 @@ async def test_a_job_can_be_submitted_and_seen_to_its_end_in_one_call(client: Cl
     assert seen[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
     assert [event.event_id for event in again] == [event.event_id for event in seen]
     assert len((await client.jobs(owner="runner")).jobs) == 1
+
+
+async def test_one_stream_carries_one_job_after_the_other(mesh: Mesh) -> None:
+    async with rpc.channel([mesh.endpoints.orchestrators[0].address]) as channel:
+        stub = orchestrator_pb2_grpc.OrchestratorServiceStub(channel)
+        stream = stub.RunJob(metadata=rpc.metadata(owner="runner"))
+        seen = []
+        for number in range(3):
+            create = orchestrator_pb2.CreateJobRequest(spec=task("test.echo", {"n": number}))
+            await stream.write(orchestrator_pb2.RunJobRequest(create=create))
+            answers: list[orchestrator_pb2.RunJobResponse] = []
+            while not (answers and answers[-1].ended):
+                answers.append(cast(orchestrator_pb2.RunJobResponse, await stream.read()))
+            seen.append([event for answer in answers for event in answer.events])
+        await stream.done_writing()
+        assert await stream.read() is grpc.aio.EOF
+
+    assert len({event.job_id for events in seen for event in events}) == 3
+    for events in seen:
+        assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+        assert events[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
+
+
+async def test_jobs_that_are_run_share_streams_and_nothing_else(mesh: Mesh) -> None:
+    async def run(client: Client, owner: str, number: int) -> list[job_pb2.Event]:
+        return [event async for event in client.run(task("test.echo", {"n": number}), owner=owner)]
+
+    async def left(client: Client) -> None:
+        async with aclosing(client.run(task("test.sleep", {"seconds": 0.2, "steps": 2}), owner="a")) as events:
+            await anext(events)  # the others are on their way, and nobody else may get them
+
+    async with client_of(mesh.endpoints) as client:
+        for number in range(3):
+            await left(client)
+            logs = await asyncio.gather(*(run(client, owner, number) for owner in ("a", "b", "a", "b") * 2))
+            assert len({events[0].job_id for events in logs}) == 8
+            for events in logs:
+                assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+                assert {event.job_id for event in events} == {events[0].job_id}
+        with pytest.raises(errors.InvalidInput, match="no worker serves"):
+            await anext(client.run(task("test.nonsense"), owner="a"))
+        assert len({event.job_id for event in await run(client, "a", 9)}) == 1
+        assert len((await client.jobs(owner="a")).jobs) == 3 + 3 * 4 + 1
 
 
 async def test_what_cannot_be_run_is_refused_before_it_is_watched(client: Client) -> None:

@@ -125,6 +125,37 @@ async def test_jobs_of_a_killed_orchestrator_are_taken_over_and_watchers_miss_no
         assert (await client.get(job_id)).tasks[0].attempt == 1
 
 
+async def test_jobs_are_run_on_over_killed_orchestrators(mesh: Mesh, client: Client) -> None:
+    await whole(mesh, client)
+    spec = task("test.sleep", {"seconds": 1, "steps": 10})
+    # Streams that are kept for more jobs lead to both replicas.
+    await asyncio.gather(*(_run(client, task("test.echo", {"n": n})) for n in range(8)))
+    begun: list[job_pb2.Event] = []
+    running = [asyncio.create_task(_run(client, spec, begun)) for _ in range(4)]
+
+    async def under_way() -> bool:
+        return any(event.HasField("progress") for event in begun)
+
+    await eventually(under_way)
+
+    for replica in mesh.endpoints.orchestrators:
+        kill(replica.pid)
+    running += [asyncio.create_task(_run(client, spec)) for _ in range(4)]
+
+    for log in await asyncio.wait_for(asyncio.gather(*running), 60):
+        check_log(log)
+        assert log[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
+
+
+async def _run(client: Client, spec: job_pb2.JobSpec, heard: list[job_pb2.Event] | None = None) -> list[job_pb2.Event]:
+    log = []
+    async for event in client.run(spec):
+        log.append(event)
+        if heard is not None:
+            heard.append(event)
+    return log
+
+
 async def test_a_killed_redis_comes_back_with_everything_that_was_acknowledged(mesh: Mesh, client: Client) -> None:
     await whole(mesh, client)
     ids = [await client.submit(task("test.sleep", {"seconds": 2, "steps": 4})) for _ in range(20)]

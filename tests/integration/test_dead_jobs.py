@@ -82,7 +82,7 @@ async def refused(replica: Replica, *job_ids: str, owner: str = OWNER, **input: 
 
 async def seen_by_a_watcher(replica: Replica, job_id: str, after: str = "") -> list[job_pb2.Event]:
     async with asyncio.timeout(20):
-        return [event async for events in replica.hub.watch(job_id, after) for event in events]
+        return [event async for events, _ in replica.hub.watch(job_id, after) for event in events]
 
 
 class TestRetry:

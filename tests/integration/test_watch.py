@@ -34,7 +34,7 @@ class Side:
     async def see(self, job_id: str, after: str = "") -> list[job_pb2.Event]:
         """Everything until the stream ends by itself."""
         async with asyncio.timeout(20):
-            return [event async for events in self.hub.watch(job_id, after) for event in events]
+            return [event async for events, _ in self.hub.watch(job_id, after) for event in events]
 
 
 async def cut_channels(side: Side) -> None:
@@ -111,7 +111,7 @@ async def watching(side: Side, job_id: str, count: int = 1) -> AsyncIterator["li
 
     async def watch_all() -> list[job_pb2.Event]:
         seen: list[job_pb2.Event] = []
-        async for events in side.hub.watch(job_id, ""):
+        async for events, _ in side.hub.watch(job_id, ""):
             if not seen:
                 reached.append(None)
             seen += events
@@ -295,13 +295,13 @@ async def test_a_slow_watcher_is_not_skipped_ahead(side: Side, monkeypatch: pyte
     monkeypatch.setattr(watch, "TAIL_EVENTS", 5)
     writer = await writer_at(side)
     stream = side.hub.watch(writer.job_id, "")
-    seen = list(await anext(stream))
+    seen = list((await anext(stream)).events)
 
     await writer.chat(40)
     await writer.end()
 
     async with asyncio.timeout(20):
-        async for events in stream:
+        async for events, _ in stream:
             seen += events
     assert_complete(seen)
     assert len(seen) == 43

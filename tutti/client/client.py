@@ -14,6 +14,7 @@ from tutti import backoff, errors, rpc
 from tutti.batching import Batcher
 from tutti.client.dead import DeadLetters
 from tutti.client.fleet import FleetCalls
+from tutti.client.running import Runs
 from tutti.telemetry import context as trace_context
 from tutti.v1 import job_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
@@ -50,6 +51,7 @@ class Client(DeadLetters, FleetCalls):
         self._channel = rpc.channel(orchestrators, service=ORCHESTRATOR)
         self._orchestrator = orchestrator_pb2_grpc.OrchestratorServiceStub(self._channel)
         self._scheduler_channel = rpc.channel(schedulers, service=SCHEDULER) if schedulers else None
+        self._runs = Runs(self._orchestrator)
         self._creates: dict[str, _CreateBatcher] = {}
 
     async def __aenter__(self) -> Self:
@@ -64,6 +66,7 @@ class Client(DeadLetters, FleetCalls):
         """Send what is waiting to be sent, then hang up."""
         for batcher in self._creates.values():
             await batcher.close()
+        self._runs.close()
         await self._channel.close()
         if self._scheduler_channel is not None:
             await self._scheduler_channel.close()
@@ -84,19 +87,16 @@ class Client(DeadLetters, FleetCalls):
         request = orchestrator_pb2.RunJobRequest(create=_create_request(spec, request_id))
         job_id, cursor, pauses, deadline = "", "", backoff.delays(), time.monotonic() + self._timeout
         while True:
-            call = self._orchestrator.RunJob(request, metadata=self._metadata(owner))
             try:
-                async for response in call:
-                    for event in response.events:
-                        job_id, cursor = event.job_id, event.event_id
-                        yield event
+                async with aclosing(self._runs.follow(request, owner or self._owner)) as responses:
+                    async for response in responses:
+                        for event in response.events:
+                            job_id, cursor = event.job_id, event.event_id
+                            yield event
                 return
-            except grpc.aio.AioRpcError as error:
-                translated = rpc.from_grpc(error)
-                if not isinstance(translated, errors.Unavailable) or (time.monotonic() > deadline and not job_id):
-                    raise translated from error
-            finally:
-                call.cancel()
+            except errors.Unavailable:
+                if time.monotonic() > deadline and not job_id:
+                    raise
             if job_id:
                 break
             await asyncio.sleep(next(pauses))

@@ -46,7 +46,7 @@ class OrchestratorServiceStub:
                 request_serializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobRequest.SerializeToString,
                 response_deserializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobResponse.FromString,
                 _registered_method=True)
-        self.RunJob = channel.unary_stream(
+        self.RunJob = channel.stream_stream(
                 '/tutti.v1.OrchestratorService/RunJob',
                 request_serializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.SerializeToString,
                 response_deserializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobResponse.FromString,
@@ -137,10 +137,13 @@ class OrchestratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def RunJob(self, request, context):
+    def RunJob(self, request_iterator, context):
         """Accepts a job as CreateJob does and streams its events as WatchJob does: one call for those who wait for the outcome.
         The first event comes as soon as the job is durable, and every event names it. The job does not depend on the stream; after a
         break go on with WatchJob, or repeat this call with the same `request_id` to see the same job from its first event.
+
+        A stream may carry several jobs, one after the other: a request is read when the job before it has been followed to its end. An
+        open stream spares each of them what it takes to start a call. Whatever goes wrong with a job ends the stream.
 
         The codes are those of CreateJob and WatchJob.
         """
@@ -284,7 +287,7 @@ def add_OrchestratorServiceServicer_to_server(servicer, server):
                     request_deserializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobRequest.FromString,
                     response_serializer=tutti_dot_v1_dot_orchestrator__pb2.CreateJobResponse.SerializeToString,
             ),
-            'RunJob': grpc.unary_stream_rpc_method_handler(
+            'RunJob': grpc.stream_stream_rpc_method_handler(
                     servicer.RunJob,
                     request_deserializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.FromString,
                     response_serializer=tutti_dot_v1_dot_orchestrator__pb2.RunJobResponse.SerializeToString,
@@ -395,7 +398,7 @@ class OrchestratorService:
             _registered_method=True)
 
     @staticmethod
-    def RunJob(request,
+    def RunJob(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -405,8 +408,8 @@ class OrchestratorService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
+        return grpc.experimental.stream_stream(
+            request_iterator,
             target,
             '/tutti.v1.OrchestratorService/RunJob',
             tutti_dot_v1_dot_orchestrator__pb2.RunJobRequest.SerializeToString,
