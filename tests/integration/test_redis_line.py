@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis.exceptions
 
+from tests.fixtures import tls
 from tests.fixtures.waiting import eventually_true
 from tutti import redis_client
 from tutti.redis_line import LineClient
@@ -129,3 +131,25 @@ async def test_it_logs_in_and_takes_the_database_that_the_url_names(redis_url: s
         await each.aclose()
     await admin.execute_command("ACL", "DELUSER", "singer")
     await admin.aclose()
+
+
+async def test_it_speaks_tls_and_only_with_a_server_that_it_trusts(redis_url: str, tmp_path: Path) -> None:
+    server = redis_url.removeprefix("redis://").partition("/")[0]
+    made = tls.certificate(tmp_path)
+    async with tls.door(server, made) as address:
+        trusting = redis_client.connect(f"rediss://{address}/0?ssl_ca_certs={made.public}")
+        blocking = redis_client.connect(f"rediss://{address}/0?ssl_ca_certs={made.public}", blocking=True)
+        wary = redis_client.connect(f"rediss://{address}/0")
+        plain = redis_client.connect(f"redis://{address}/0")
+
+        await trusting.set("over", "tls" * 100_000)
+        assert await trusting.get("over") == b"tls" * 100_000
+        assert await asyncio.gather(*(trusting.incr("n") for _ in range(MANY))) == list(range(1, MANY + 1))
+        await trusting.rpush("list", "a")
+        assert await blocking.blpop("list", 5) == (b"list", b"a")
+        for refused in (wary, plain):
+            with pytest.raises((redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)):
+                await refused.ping()
+
+        for each in (trusting, blocking, wary, plain):
+            await each.aclose()
