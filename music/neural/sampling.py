@@ -1,6 +1,6 @@
 """How freely a model draws: read from what the request asked for, as the plan has kept it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from music import fields
 from music.neural.resolved import path_of, value_of
@@ -9,6 +9,9 @@ from music.plan import Plan
 MOST_GUIDANCE = 20.0
 MOST_TEMPERATURE = 2.0
 MOST_TOP_K = 2_000
+
+#: Parameters without a meaning for our own engine.
+SAMPLED = ("guidance", "top_k", "top_p")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +34,12 @@ def sampling_of(plan: Plan) -> Sampling:
         top_k=fields.integer(value_of(plan, "top_k", usual.top_k), path_of("top_k"), low=0, high=MOST_TOP_K),
         top_p=_number(plan, "top_p", usual.top_p, 1.0),
     )
+
+
+def heeded(plan: Plan) -> Plan:
+    """The plan as one that a model will sample: what it draws by is no longer said to be ignored."""
+    exact = {name: {**plan.resolved[name], "honoured": "exact"} for name in SAMPLED if name in plan.resolved}
+    return replace(plan, resolved={**plan.resolved, **exact})
 
 
 def _number(plan: Plan, name: str, usual: float, most: float) -> float:

@@ -63,6 +63,14 @@ async def until_idle(server: RunningTriton) -> float:
             await asyncio.sleep(0.01)
 
 
+async def test_jen1_says_what_the_sampled_engine_heeds(triton: Triton) -> None:
+    request = {"prompt": "calm lo-fi with piano", "duration": 9, "guidance": 4}
+    stream = triton.stream("jen1", request, request_id="req-1", traceparent="", timeout=PATIENCE_SECONDS)
+    async with aclosing(stream) as answers:
+        (plan,) = [answer.plan async for answer in answers if answer.plan is not None]
+    assert plan["resolved"]["guidance"]["honoured"] == "exact"
+
+
 async def test_a_mix_streams_with_progress_before_its_sound(triton: Triton) -> None:
     responses = await collect(triton, plan=plan_of(9.37), stems=["drums"])
     fractions = [response.header["fraction"] for response in responses]

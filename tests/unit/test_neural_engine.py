@@ -16,7 +16,7 @@ from music.neural import musicgen
 from music.neural.choice import DEVICES, ENGINES, Choice, EngineError, check_packages, read_choice
 from music.neural.prompting import prompt_text
 from music.neural.rendering import Cut, render
-from music.neural.sampling import Sampling, sampling_of
+from music.neural.sampling import Sampling, heeded, sampling_of
 from music.neural.windows import Audio
 from music.plan import Plan
 from tutti.weights.settings import WeightsSettings
@@ -208,3 +208,14 @@ def test_the_model_and_who_fetches_its_weights_read_the_same_values() -> None:
     for wrong in impossible:
         with pytest.raises(ValidationError):
             WeightsSettings(**wrong)
+
+
+def test_a_plan_for_a_sampled_model_says_that_its_parameters_are_heeded() -> None:
+    plan = composed(guidance=4, top_k=50, swing=0.6, time_signature=6, continue_from="elsewhere")
+
+    said = {name: entry["honoured"] for name, entry in heeded(plan).resolved.items()}
+
+    assert (said["guidance"], said["top_k"]) == ("exact", "exact")
+    assert "top_p" not in said
+    assert (said["swing"], said["continue_from"]) == ("ignored", "ignored")
+    assert sampling_of(heeded(plan)) == sampling_of(plan)

@@ -1,5 +1,6 @@
 """jen1: a request in, a plan out. The protocol is in models/README.md; the music is made by the package `music`."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from music import fields
 from music.composing import compose
 from music.errors import RequestError
 from music.lyrics import lrc
+from music.neural.choice import MUSICGEN
+from music.neural.sampling import heeded
 from music.output.midi import midi
 from music.plan import Plan, plan_from_dict
 from music.serving import Arrival, Serving, Stopped, exit_with_parent
@@ -22,6 +25,7 @@ from music.serving import Arrival, Serving, Stopped, exit_with_parent
 class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         self._serving = Serving(pb_utils, "jen1")
+        self._sampled = os.environ.get("MUSCGEN_ENGINE") == MUSICGEN
         exit_with_parent()
 
     def execute(self, requests: list[Any]) -> None:
@@ -41,6 +45,8 @@ class TritonPythonModel:
 
         request = arrival.json()
         plan = _given(request) if "plan" in request else compose(request, report)
+        if self._sampled:
+            plan = heeded(plan)
         results = [self._serving.json_tensor("PLAN", plan.to_dict()), self._serving.bytes_tensor("MIDI", midi(plan))]
         if plan.lyrics:
             words = lrc(plan.lyrics, plan.bpm, _title(plan))
