@@ -205,6 +205,19 @@ async def test_one_stream_carries_one_job_after_the_other(mesh: Mesh) -> None:
         assert events[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
 
 
+async def test_a_single_request_is_followed_to_its_end(mesh: Mesh) -> None:
+    """As debugging tools ask: they hang up their side of the stream at once."""
+    async with rpc.channel([mesh.endpoints.orchestrators[0].address]) as channel:
+        stream = orchestrator_pb2_grpc.OrchestratorServiceStub(channel).RunJob()
+        create = orchestrator_pb2.CreateJobRequest(spec=task("test.sleep", {"seconds": 0.3, "steps": 3}))
+        await stream.write(orchestrator_pb2.RunJobRequest(create=create))
+        await stream.done_writing()
+        answers = [answer async for answer in stream]
+
+    assert [answer.ended for answer in answers] == [False] * (len(answers) - 1) + [True]
+    assert answers[-1].events[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
+
+
 async def test_jobs_that_are_run_share_streams_and_nothing_else(mesh: Mesh) -> None:
     async def run(client: Client, owner: str, number: int) -> list[job_pb2.Event]:
         return [event async for event in client.run(task("test.echo", {"n": number}), owner=owner)]
