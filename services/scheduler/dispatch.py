@@ -9,19 +9,18 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from services.scheduler import metrics, stale
+from services.scheduler import journal, metrics, stale
 from services.scheduler.fleet import Claim
 from services.scheduler.leases import Held, Leases, belongs_to_job, is_outdated, is_terminal, lease_term
-from services.scheduler.orders import AttemptKey, TaskKey
+from services.scheduler.orders import TaskKey
 from services.scheduler.orphans import Orphans
 from services.scheduler.peers import Peers
 from services.scheduler.placement import Placement
 from services.scheduler.roster import Roster
+from services.scheduler.settling import Settling
 from services.scheduler.turns import Waiting
 from services.scheduler.workers import WorkerLink
 from tutti import clock
-from tutti.telemetry import context as trace_context
-from tutti.telemetry import tracing
 from tutti.v1 import scheduler_pb2, task_pb2
 
 log = logging.getLogger(__name__)
@@ -49,12 +48,8 @@ class Dispatcher:
         self.roster = Roster(placement, self, term=term, heartbeat_ttl_seconds=heartbeat_ttl_seconds, tasks=tasks)
         self._peers = Peers(self.epoch)
         self._heartbeat_ttl = heartbeat_ttl_seconds
-        self._settled_at = time.monotonic() + settle_seconds
+        self._settling = Settling(settle_seconds)
         self._aged_at = 0.0
-        #: Recovered orders that came before workers had the time to say what they run.
-        self._unsettled: dict[TaskKey, Waiting] = {}
-        #: Attempts that were stopped in that time: a worker that still names one as running is told.
-        self._stopped: set[AttemptKey] = set()
         self._orphans = Orphans()
         #: A worker has heard a later leader: this term is over.
         self.superseded = asyncio.Event()
@@ -106,33 +101,27 @@ class Dispatcher:
                 metrics.STALE_ORDERS.inc()
                 continue
             self._forget_waiting(key, ref.attempt)
-            if time.monotonic() < self._settled_at:
-                self._stopped.add((*key, ref.attempt))
+            self._settling.stop((*key, ref.attempt))
             if held is not None and held.attempt == ref.attempt:
                 held.orchestrator_id, held.job_epoch = orchestrator_id, ref.job_epoch
                 self.roster[held.worker_id].stop(held.ref())
                 continue
             ended = self.leases.how_ended((ref.job_id, ref.task, ref.attempt))
-            stopped = task_pb2.Update(
-                job_id=ref.job_id,
-                task=ref.task,
-                attempt=ref.attempt,
-                lease_id=ref.lease_id,
-                cancelled=task_pb2.Update.Cancelled(),
-            )
+            stopped = task_pb2.Update(job_id=ref.job_id, task=ref.task, attempt=ref.attempt, lease_id=ref.lease_id)
+            stopped.cancelled.SetInParent()
             self._peers.outbox(orchestrator_id).extend(ended or [stopped])
 
     def _find_waiting(self, key: TaskKey) -> Waiting | None:
-        return self._unsettled.get(key) or self.placement.queue.find(key)
+        return self._settling.find(key) or self.placement.queue.find(key)
 
     def _forget_waiting(self, key: TaskKey, attempt: int) -> None:
         """Drop what waits for a task, unless it is a later attempt than the one that is not wanted any more."""
         waiting = self.placement.queue.find(key)
         if waiting is not None and waiting.order.attempt <= attempt:
             self.placement.queue.remove(key)
-        waiting = self._unsettled.get(key)
+        waiting = self._settling.find(key)
         if waiting is not None and waiting.order.attempt <= attempt:
-            del self._unsettled[key]
+            self._settling.take(key)
 
     def _take(self, orchestrator_id: str, order: task_pb2.TaskOrder) -> None:
         key = (order.job_id, order.task)
@@ -159,8 +148,8 @@ class Dispatcher:
             known.orchestrator_id, known.order.job_epoch = orchestrator_id, order.job_epoch
             return
         waiting = self._waiting(orchestrator_id, order)
-        if order.recovered and time.monotonic() < self._settled_at:
-            self._unsettled[key] = waiting
+        if order.recovered and not self._settling.over:
+            self._settling.hold(waiting)
         else:
             self.placement.queue.push(waiting)
 
@@ -195,7 +184,7 @@ class Dispatcher:
             self._lease(*found)
 
     def _lease(self, waiting: Waiting, claim: Claim) -> None:
-        order, worker_id, now_ms = waiting.order, claim.worker_id, clock.now_ms()
+        order, worker_id = waiting.order, claim.worker_id
         held = Held(
             lease_id=self.leases.mint(),
             job_id=order.job_id,
@@ -209,18 +198,7 @@ class Dispatcher:
         )
         self.leases.add(held)
         self.roster[worker_id].execute(task_pb2.Lease(lease_id=held.lease_id, order=order))
-        metrics.PLACED.inc()
-        metrics.WAIT_SECONDS.observe((now_ms - waiting.queued_ms) / 1000)
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("placed", extra={"lease": held.lease_id, "worker": worker_id, **_named(order)})
-        if tracing.enabled():
-            tracing.record(
-                "scheduler.wait",
-                order.traceparent,
-                start_ms=waiting.queued_ms,
-                end_ms=now_ms,
-                attributes={"tutti.job_id": order.job_id, "tutti.task": order.task, "tutti.worker": worker_id},
-            )
+        journal.placed(held, waiting)
 
     def resume(self, kind: str) -> None:
         self.placement.resume(kind)
@@ -284,7 +262,7 @@ class Dispatcher:
             held is not None  # it was given to another meanwhile
             or term >= self.term  # this leader gave it out, and has given it up
             or (waiting is not None and waiting.order.attempt != ref.attempt)
-            or (ref.job_id, ref.task, ref.attempt) in self._stopped
+            or self._settling.was_stopped((ref.job_id, ref.task, ref.attempt))
         ):
             self.roster[info.worker_id].stop(ref)
             return
@@ -363,24 +341,18 @@ class Dispatcher:
         it died, is kept for the orchestrator that will ask; a worker that still runs a stale lease is told to stop."""
         if lease_term(update.lease_id) < self.term:
             self.leases.collect(update)
-            waiting = self._unsettled.get((update.job_id, update.task))
-            if waiting is not None and is_terminal(update):
-                del self._unsettled[waiting.key]
+            waiting = self._settling.take((update.job_id, update.task)) if is_terminal(update) else None
+            if waiting is not None:
                 self._take(waiting.orchestrator_id, waiting.order)
             return
         metrics.STALE_UPDATES.inc()
         if is_terminal(update):
             return
-        link.stop(
-            task_pb2.AttemptRef(
-                job_id=update.job_id, task=update.task, attempt=update.attempt, lease_id=update.lease_id
-            )
-        )
+        job_id, task, attempt = update.job_id, update.task, update.attempt
+        link.stop(task_pb2.AttemptRef(job_id=job_id, task=task, attempt=attempt, lease_id=update.lease_id))
 
     def _lose(self, held: Held, why: str) -> None:
-        metrics.LOST.inc()
-        if held.order is not None:
-            log.info("an attempt is lost", extra={"lease": held.lease_id, "why": why, **_named(held.order)})
+        journal.lost(held, why)
         update = held.update(lost=task_pb2.Update.Lost(worker_id=held.worker_id, message=why))
         self._forget_recorded(held)
         self.leases.end(held, update)
@@ -409,11 +381,8 @@ class Dispatcher:
                 # It was this process that paused: heartbeats that came meanwhile have not been read yet.
                 self.roster.forgive(now - due)
             self.roster.give_up_silent()
-            if now >= self._settled_at:
-                for waiting in self._unsettled.values():
-                    self.placement.queue.push(waiting)
-                self._unsettled.clear()
-                self._stopped.clear()
+            for waiting in self._settling.settled():
+                self.placement.queue.push(waiting)
             self._stop_orphans(now)
             self._forget(self._peers.forget_gone())
             if now - self._aged_at >= AGE_SECONDS:
@@ -427,9 +396,3 @@ class Dispatcher:
     def end_streams(self) -> None:
         """The term is over: orchestrators shall look for the next leader."""
         self._peers.end()
-
-
-def _named(order: task_pb2.TaskOrder) -> dict[str, str]:
-    return trace_context.named(
-        request_id=order.request_id, traceparent=order.traceparent, job_id=order.job_id, task=order.task
-    )
