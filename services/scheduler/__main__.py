@@ -35,9 +35,11 @@ async def lead(
         metrics.LEADER.set(1)
         try:
             async with asyncio.TaskGroup() as tasks:
+                # Read before anything can be placed, and after the election: see `Election._check_leads`.
+                orders = await election.orders()
                 servicer.dispatcher = Dispatcher(
-                    # Read before anything can be placed, and after the election: see `Election.pause`.
-                    Placement(settings.policy(), paused=await election.paused()),
+                    Placement(settings.policy(), paused=orders.paused),
+                    drained=orders.drained,
                     term=term,
                     settle_seconds=settings.settle_seconds,
                     heartbeat_ttl_seconds=settings.heartbeat_ttl_seconds,

@@ -7,7 +7,7 @@ again what has not ended, and what fits together is attached to instead of being
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from services.scheduler import journal, metrics, stale
 from services.scheduler.fleet import Claim
@@ -36,6 +36,7 @@ class Dispatcher:
         self,
         placement: Placement,
         *,
+        drained: Mapping[str, str],
         term: int,
         settle_seconds: float,
         heartbeat_ttl_seconds: float,
@@ -45,7 +46,9 @@ class Dispatcher:
         self.epoch = str(term)
         self.placement = placement
         self.leases = Leases(term)
-        self.roster = Roster(placement, self, term=term, heartbeat_ttl_seconds=heartbeat_ttl_seconds, tasks=tasks)
+        self.roster = Roster(
+            placement, self, drained, term=term, heartbeat_ttl_seconds=heartbeat_ttl_seconds, tasks=tasks
+        )
         self._peers = Peers(self.epoch)
         self._heartbeat_ttl = heartbeat_ttl_seconds
         self._settling = Settling(settle_seconds)

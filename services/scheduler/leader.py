@@ -7,12 +7,14 @@ away; should another have been elected meanwhile, nobody listens to this one any
     tutti:scheduler:leader    string   the leader's name and address; expires
     tutti:scheduler:term      string   the last term
     tutti:scheduler:paused    set      kinds whose queues are held
+    tutti:scheduler:drained   hash     worker -> incarnation, who was told to drain of late; expires
     tutti:kinds               hash     kind -> KindInfo, every kind that a worker ever registered
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tutti import errors, redis_client
@@ -23,10 +25,23 @@ log = logging.getLogger(__name__)
 LEADER = "tutti:scheduler:leader"
 TERM = "tutti:scheduler:term"
 PAUSED = "tutti:scheduler:paused"
+DRAINED = "tutti:scheduler:drained"
 KINDS = "tutti:kinds"
 
+#: A worker learns within a heartbeat that it is to drain, and remembers it for as long as it lives.
+DRAINED_SECONDS = 3600
 #: Away or full: in either case it is a matter of time.
 _REDIS_REFUSES = (errors.Unavailable, errors.QuotaExceeded)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """Of operators, to whoever leads."""
+
+    #: Kinds whose queues are held.
+    paused: frozenset[str]
+    #: Incarnations that are to drain, by worker.
+    drained: Mapping[str, str]
 
 
 class Election:
@@ -89,14 +104,18 @@ class Election:
             if fresh:
                 await self._redis.hset(KINDS, mapping=fresh)
 
-    async def paused(self) -> set[str]:
-        """The kinds whose queues are held; asked until Redis answers."""
+    async def orders(self) -> Orders:
+        """What operators have told the leaders before; asked until Redis answers."""
         while True:
             try:
                 with redis_client.translated():
-                    return {kind.decode() for kind in await self._redis.smembers(PAUSED)}
+                    paused, drained = await self._redis.smembers(PAUSED), await self._redis.hgetall(DRAINED)
+                return Orders(
+                    paused=frozenset(kind.decode() for kind in paused),
+                    drained={worker.decode(): incarnation.decode() for worker, incarnation in drained.items()},
+                )
             except errors.Unavailable as error:
-                log.warning("cannot read which queues are held", extra={"error": error.message})
+                log.warning("cannot read what operators have ordered", extra={"error": error.message})
             await asyncio.sleep(self._lease_ms / 3000)
 
     async def pause(self, kind: str) -> None:
@@ -108,6 +127,13 @@ class Election:
     async def resume(self, kind: str) -> None:
         with redis_client.translated():
             await self._redis.srem(PAUSED, kind)
+            await self._check_leads()
+
+    async def drain(self, worker_id: str, incarnation: str) -> None:
+        """Let a worker drain, whoever leads when it comes by."""
+        with redis_client.translated():
+            await self._redis.hset(DRAINED, worker_id, incarnation)
+            await self._redis.expire(DRAINED, DRAINED_SECONDS)
             await self._check_leads()
 
     async def _check_leads(self) -> None:

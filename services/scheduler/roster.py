@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from services.scheduler import metrics, stale
@@ -42,6 +42,7 @@ class Roster:
         self,
         placement: Placement,
         listener: Listener,
+        drained: Mapping[str, str],
         *,
         term: int,
         heartbeat_ttl_seconds: float,
@@ -56,7 +57,7 @@ class Roster:
         self._links: dict[str, WorkerLink] = {}
         self._link_tasks: dict[str, asyncio.Task[None]] = {}
         #: Incarnations that somebody wants drained, by worker.
-        self._drained: dict[str, str] = {}
+        self._drained = dict(drained)
 
     def __len__(self) -> int:
         return len(self._links)

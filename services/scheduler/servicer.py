@@ -121,6 +121,11 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
     async def DrainWorker(
         self, request: scheduler_pb2.DrainWorkerRequest, context: Context
     ) -> scheduler_pb2.DrainWorkerResponse:
+        link = self._leading().roster.find(request.worker_id)
+        if link is None:
+            raise _no_worker(request.worker_id)
+        await self._election.drain(request.worker_id, link.info.incarnation)
+        # Asked again: the term may have ended while Redis was waited for, and the worker may have left.
         dispatcher = self._leading()
         link = dispatcher.roster.find(request.worker_id)
         if link is None:

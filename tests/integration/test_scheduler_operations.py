@@ -162,6 +162,24 @@ class TestDraining:
             await caller.hears(HOLD, "succeeded")
             assert stage.begun == ["job-0/main.1"]
 
+    async def test_a_leader_that_dies_before_the_worker_has_heard_leaves_the_word_to_the_next(
+        self, redis_url: str, stage: Stage, tmp_path: Path
+    ) -> None:
+        async with (
+            # Its workers come by every two seconds, and it dies before that.
+            running_scheduler(redis_url, name="s1", heartbeat_ttl_seconds=6) as leader,
+            running_scheduler(redis_url, name="s2", settle_seconds=0.1, heartbeat_ttl_seconds=0.6) as standby,
+            operator([leader, standby]) as client,
+            calling([leader, standby]) as caller,
+        ):
+            await eventually(lambda: leader.leads or standby.leads, what="one is elected")
+            first, second = (leader, standby) if leader.leads else (standby, leader)
+            async with running_worker([leader, standby], tmp_path, stage.handlers()):
+                await eventually_true(lambda: is_true_of(client, "w1", READY))
+                await client.drain("w1")
+                await fail_over(first, second, caller)
+                await eventually_true(lambda: is_true_of(client, "w1", DRAINING), what="the next leader knows")
+
     async def test_a_worker_that_is_started_anew_drains_no_more(
         self, scheduler: RunningScheduler, stage: Stage, tmp_path: Path
     ) -> None:
