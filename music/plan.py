@@ -133,6 +133,8 @@ class Plan:
     mix: Mix = field(default_factory=Mix)
     #: Every parameter of the request as {"value": …, "honoured": "exact" | "hint" | "default" | "ignored"}.
     resolved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Of a part (`music.parts`), whether its stem is the first that the whole plays; None for a whole.
+    leads: bool | None = None
 
     @property
     def seconds_per_beat(self) -> float:
@@ -157,7 +159,10 @@ class Plan:
         return (0, *(start for start in starts[1:] if start < total), total)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        if self.leads is None:
+            del found["leads"]
+        return found
 
 
 def plan_from_dict(source: Mapping[str, Any]) -> Plan:
@@ -186,6 +191,7 @@ def plan_from_dict(source: Mapping[str, Any]) -> Plan:
         lyrics=tuple(_line(*entry) for entry in _entries(source.get("lyrics", ()), "lyrics")),
         mix=_mix(fields.mapping(source.get("mix", {}), "mix")),
         resolved=dict(fields.mapping(source.get("resolved", {}), "resolved")),
+        leads=fields.flag(source["leads"], "leads") if "leads" in source else None,
     )
 
 

@@ -2,7 +2,6 @@
 can be played from then on, and is where a later attempt goes on."""
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -14,7 +13,7 @@ from music import ENGINE
 from music.plan import STEMS, Plan
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
-from services.worker.handlers.plans import read_plan
+from services.worker.handlers.plans import plays_parts, read_plan
 from services.worker.triton import ModelResponse, Triton
 from tutti.artifacts import Artifact
 from tutti.errors import Internal
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
     from music.output import AudioWriter
 
 KIND = "muscgen.render"
-PROCEDURAL = "procedural"
 MODEL = "muscgen"
 TIMEOUT = timedelta(minutes=30)
 INPUT_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {
+        # A whole one, or what the stem's render depends on of it (`music.parts`).
         "plan": stored.SCHEMA,
         "stem": {"enum": list(STEMS)},
         "seed": {"type": "string", "pattern": "^[0-9]{1,20}$"},
@@ -73,7 +72,7 @@ def handler(triton: Triton) -> Handler:
         ready=triton.ready,
         close=triton.close,
         # The plan holds the seed. Of other engines than our own we do not know which weights they have.
-        cache_version=ENGINE if os.environ.get("MUSCGEN_ENGINE", PROCEDURAL) == PROCEDURAL else "",
+        cache_version=ENGINE if plays_parts() else "",
         timeout=TIMEOUT,
     )
 
