@@ -446,7 +446,9 @@ class Task(_message.Message):
 
     @_builtins.property
     def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.Artifact]:
-        """What the attempt that counts has stored so far."""
+        """What the attempt that counts has stored so far, after what it went on from: files of the last checkpoint that
+        earlier attempts had stored.
+        """
 
     @_builtins.property
     def past_attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PastAttempt]:
