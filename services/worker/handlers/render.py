@@ -53,7 +53,7 @@ def handler(triton: Triton) -> Handler:
             # How loud the stem is in the preview, which is mixed by whoever plays it.
             gain = await asyncio.to_thread(_preview_gain, plan, stem)
             rate = input.get("sample_rate", DEFAULT_RATE)
-            if stem in plan.stems and len(done) < len(plan.section_edges(rate)) - 1:
+            if stem in plan.stems and len(done) < len(plan.cuts(rate)[1]):
                 request = {name: input[name] for name in _FOR_MUSCGEN if name in input}
                 request |= {"plan": source, "stems": [stem], "sample_rate": rate, "first_section": len(done)}
                 render = _Render(triton, context, stem, gain, done)
