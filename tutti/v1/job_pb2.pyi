@@ -108,7 +108,9 @@ class MusicRequest(_message.Message):
 
     @_builtins.property
     def options(self) -> _struct_pb2.Struct:
-        """Options of the model: bpm, key, time_signature, seed, genre, mood … Unknown ones are refused."""
+        """Options of the model: bpm, key, time_signature, seed, genre, mood … Unknown ones are refused. At most 1 MiB, and a
+        `plan` that is given back besides, at most 8 MiB as JSON: it becomes a file, which a job that is shown names instead.
+        """
 
     def __init__(
         self,

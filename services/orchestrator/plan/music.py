@@ -6,12 +6,16 @@ A track is parsed, composed, rendered stem by stem, mixed and finalized; muscgen
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf import struct_pb2
+
 from services.orchestrator.plan.music_options import STEMS, check_options
 from tutti import errors, structs
 from tutti.v1 import job_pb2
 
 LONGEST_NARRATIVE = 2_000
 SHORTEST_SECONDS, LONGEST_SECONDS, DEFAULT_SECONDS = 1.0, 600.0, 30.0
+#: In bytes, as they are sent on. A melody of 5,000 notes has half of it.
+LARGEST_OPTIONS = 1024 * 1024
 #: What the mix is asked for; everything else is the composer's.
 _OF_THE_MIX = ("bit_depth", "loudness_target", "true_peak", "strength")
 
@@ -24,6 +28,7 @@ PART = "${{compose.result.parts.{}}}"
 def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
     _check_narrative(request.narrative)
     seconds = _seconds(request)
+    _check_size(request.options)
     options = structs.to_dict(request.options)
     check_options(options)
     words = {"narrative": request.narrative, "duration": seconds, "options": options}
@@ -109,6 +114,16 @@ def _check_narrative(narrative: str) -> None:
         raise errors.InvalidInput(
             f"narrative: {len(narrative):,} characters; at most {LONGEST_NARRATIVE:,} are allowed, shorten it",
             field="narrative",
+        )
+
+
+def _check_size(options: struct_pb2.Struct) -> None:
+    """Without the plan that may be given, which is kept elsewhere."""
+    fields = options.fields
+    size = options.ByteSize() - (fields["plan"].ByteSize() if "plan" in fields else 0)
+    if size > LARGEST_OPTIONS:
+        raise errors.InvalidInput(
+            f"options: {size:,} bytes; at most {LARGEST_OPTIONS:,} are allowed, shorten them", field="options"
         )
 
 

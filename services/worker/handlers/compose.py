@@ -11,7 +11,7 @@ from music.parts import part
 from music.plan import STEMS
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
-from services.worker.handlers.plans import plays_parts
+from services.worker.handlers.plans import plays_parts, with_plan
 from services.worker.triton import ModelResponse, Triton
 from tutti.errors import Internal
 from tutti.handlers import Context, Handler, JsonObject
@@ -44,7 +44,8 @@ def handler(triton: Triton) -> Handler:
         began = time.monotonic()
         with as_task_failures():
             words = await stored.read_json(context, input["request"], field="request") if "request" in input else input
-            composed = await _composed(triton, context, _request(words, input))
+            options = await with_plan(context, {**words.get("options", {}), **input.get("options", {})})
+            composed = await _composed(triton, context, _request(words, options, input.get("reference")))
         plan = composed.plan
         if plan is None:
             raise Internal(f"{MODEL} ended its stream without a plan.")
@@ -90,11 +91,12 @@ def _is_drawn(words: Mapping[str, Any]) -> bool:
     return "seed" in words and not words.get("options", {}).keys() & {"seed", "plan"}
 
 
-def _request(words: Mapping[str, Any], input: Mapping[str, Any]) -> dict[str, Any]:
+def _request(
+    words: Mapping[str, Any], options: Mapping[str, Any], reference: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """What the caller gave wins; what was read from the words comes next, and then what a reference sounds like."""
-    options = {**words.get("options", {}), **input.get("options", {})}
     given = {name: value for name, value in options.items() if name not in _NOT_FOR_JEN1}
-    named = {"prompt": words.get("narrative"), "duration": words.get("duration"), "reference": input.get("reference")}
+    named = {"prompt": words.get("narrative"), "duration": words.get("duration"), "reference": reference}
     return {
         **words.get("parsed", {}),
         **given,

@@ -17,6 +17,7 @@ from music.request import resolve
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
 from services.worker.handlers.ollama import Ollama
+from services.worker.handlers.plans import with_plan
 from tutti.errors import TuttiError
 from tutti.handlers import Context, Handler, JsonObject
 
@@ -38,9 +39,10 @@ def handler(ollama: Ollama | None) -> Handler:
     async def run(context: Context, input: JsonObject) -> JsonObject:
         began = time.monotonic()
         parsed, by = await _parsed(ollama, context, input["narrative"])
-        seed = _seed(input.get("options", {}))
-        request = {**input, "parsed": parsed, "seed": seed}
         with as_task_failures():
+            options = await with_plan(context, input.get("options", {}))
+            seed = _seed(options)
+            request = {**input, "options": options, "parsed": parsed, "seed": seed}
             kept = await stored.store_json(context, "request.json", request)
         seconds = round(time.monotonic() - began, 3)
         return {"request": kept, "parsed": parsed, "seed": seed, "by": by, "seconds": seconds}

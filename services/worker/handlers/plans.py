@@ -19,6 +19,14 @@ def plays_parts() -> bool:
     return (os.environ.get("MUSCGEN_ENGINE") or PROCEDURAL) == PROCEDURAL
 
 
+async def with_plan(context: Context, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options with the plan itself, where one was given and they name the file that it is kept in."""
+    plan = options.get("plan", {})
+    if not stored.is_description(plan):
+        return options
+    return {**options, "plan": await stored.read_json(context, plan, field="options.plan")}
+
+
 async def read_plan(context: Context, description: Mapping[str, Any], *, field: str) -> tuple[dict[str, Any], Plan]:
     """The plan as it was stored, and as it is understood."""
     source = await stored.read_json(context, description, field=field)

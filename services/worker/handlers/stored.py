@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from tutti import structs
 from tutti.artifacts import Artifact
@@ -29,6 +29,10 @@ SCHEMA: JsonObject = {
 
 def described(artifact: Artifact) -> dict[str, Any]:
     return asdict(artifact)
+
+
+def is_description(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and value.keys() == Artifact.__dataclass_fields__.keys()
 
 
 def artifact_of(description: Mapping[str, Any]) -> Artifact:
@@ -55,11 +59,11 @@ def _loaded(file: Path) -> Any:
 
 async def store_json(context: Context, name: str, value: JsonObject) -> dict[str, Any]:
     """The same value becomes the same bytes, on whatever way it came."""
-    content = await asyncio.to_thread(_written, value)
+    content = await asyncio.to_thread(written, value)
     return described(await context.artifact(name, content, type="application/json"))
 
 
-def _written(value: JsonObject) -> bytes:
+def written(value: JsonObject) -> bytes:
     # What came through a Struct has its keys in any order, and knows no 8.0.
     return json.dumps(_whole(value), ensure_ascii=False, sort_keys=True).encode()
 
