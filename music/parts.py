@@ -2,7 +2,7 @@
 
 So two plans that differ in one stem have all other parts in common, and a render reads an eighth of a plan. A part is a
 plan itself, on the level of JSON: whoever cuts it need not have read all the notes. The harmony, the words, what others
-play and how the whole is mixed are left out; of the mix a part keeps its stem's gain, which a preview is balanced by.
+play and how it is all mixed are left out.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,12 @@ _RESOLVED = ("loop", "prompt", "mood", "energy", "guidance", "temperature", "top
 
 def part(plan: Mapping[str, Any], stem: str) -> dict[str, Any]:
     """Of a plan as `Plan.to_dict` gives it. A stem that plays nothing has a part too."""
-    tracks, strip = plan["tracks"], plan["mix"]["strips"].get(stem)
+    tracks = plan["tracks"]
     playing = {track["stem"] for track in tracks if track["notes"]}
     return {
         **{name: plan[name] for name in _SHARED},
         "sections": [{name: section[name] for name in _OF_A_SECTION} for section in plan["sections"]],
         "tracks": [track for track in tracks if track["stem"] == stem],
-        "mix": {"strips": {stem: {"gain_db": strip["gain_db"]}} if strip is not None else {}},
         "resolved": {name: plan["resolved"][name] for name in _RESOLVED if name in plan["resolved"]},
         "leads": stem == next((name for name in STEMS if name in playing), STEMS[0]),
     }

@@ -150,7 +150,7 @@ async def test_changing_one_stem_renders_one_stem(http: httpx.AsyncClient) -> No
     assert {name for name in now if now[name] != sections[name]} == {name for name in now if name.startswith("bass.")}
     assert digests(job)["master.wav"] != digests(first)["master.wav"]
     # How it is mixed is nobody's part.
-    plan["mix"]["strips"]["bass"]["reverb"] = 0.8
+    plan["mix"]["strips"]["bass"].update(gain_db=-9.0, reverb=0.8)
     plan["mix"]["loudness_target"] = -20
     begun, remixed = await rendered()
     assert begun == []

@@ -69,6 +69,8 @@ def handler(triton: Triton) -> Handler:
             result["lyrics"] = stored.described(lrc)
         if "parts" in input:
             result["parts"] = await _parts(context, input["parts"], plan, result["plan"])
+            # For the preview, which a part knows nothing of.
+            result["faders"] = {stem: _fader(plan, stem) for stem in input["parts"]}
         return {**result, "seconds": round(time.monotonic() - began, 3)}
 
     return Handler(
@@ -111,6 +113,11 @@ async def _parts(
     if not plays_parts():
         return dict.fromkeys(stems, whole)
     return {stem: await stored.store_json(context, f"plan.{stem}.json", part(plan, stem)) for stem in stems}
+
+
+def _fader(plan: Mapping[str, Any], stem: str) -> float:
+    """What the mix multiplies a stem by, besides bringing it to its usual level."""
+    return float(10 ** (plan["mix"]["strips"].get(stem, {}).get("gain_db", 0.0) / 20))
 
 
 async def _composed(triton: Triton, context: Context, request: Mapping[str, Any]) -> ModelResponse:

@@ -56,13 +56,13 @@ def handler(triton: Triton) -> Handler:
             if stem in plan.stems and len(done) < len(plan.cuts(rate)[1]):
                 request = {name: input[name] for name in _FOR_MUSCGEN if name in input}
                 request |= {"plan": source, "stems": [stem], "sample_rate": rate, "first_section": len(done)}
-                render = _Render(triton, context, stem, gain, done)
+                render = _Render(triton, context, stem, {"preview_gain": gain, **_part_of(plan, stem)}, done)
                 done = await render.run(request)
                 mix_by = render.mix_by
         sections = [stored.described(artifact) for artifact in done]
         seconds = round(time.monotonic() - began, 3)
-        result = {"stem": stem, "sections": sections, "preview_gain": 1.0 if mix_by else gain, "seconds": seconds}
-        return result | ({"mix_by": mix_by} if mix_by else {})
+        balance = {"preview_gain": 1.0, "mix_by": mix_by} if mix_by else {"preview_gain": gain, **_part_of(plan, stem)}
+        return {"stem": stem, "sections": sections, "seconds": seconds, **balance}
 
     return Handler(
         kind=KIND,
@@ -87,6 +87,11 @@ def _resumed(context: Context) -> tuple[list[Artifact], str]:
     return (list(saved.artifacts), str(saved.note.get("mix_by", ""))) if saved is not None else ([], "")
 
 
+def _part_of(plan: Plan, stem: str) -> dict[str, str]:
+    """What is rendered from a part: its gain wants the composer's fader as well."""
+    return {"part": stem} if plan.leads is not None else {}
+
+
 def _preview_gain(plan: Plan, stem: str) -> float:
     # Imported on a thread, with the first render: see the package `sound`.
     from music.mix.preview import preview_gain
@@ -103,9 +108,12 @@ def _opened(path: Path, rate: int) -> "AudioWriter":
 class _Render:
     """Takes the model's pieces of one stem and keeps them by section."""
 
-    def __init__(self, triton: Triton, context: Context, stem: str, preview_gain: float, done: list[Artifact]) -> None:
+    def __init__(
+        self, triton: Triton, context: Context, stem: str, balance: Mapping[str, Any], done: list[Artifact]
+    ) -> None:
         self._triton, self._context, self._stem = triton, context, stem
-        self._preview_gain = preview_gain
+        #: How loud it is in the preview.
+        self._balance = balance
         self._done = list(done)
         #: The engine, when it plays the whole mix under the name of this stem; else empty.
         self.mix_by = ""
@@ -150,6 +158,5 @@ class _Render:
         await asyncio.to_thread(file.close)
         self._done.append(await self._context.artifact(file.path.name, file.path, type="audio/wav"))
         # A mix needs no balance.
-        note: dict[str, Any] = {"sections": len(self._done), "preview_gain": 1.0 if self.mix_by else self._preview_gain}
-        note |= {"mix_by": self.mix_by} if self.mix_by else {}
-        await self._context.checkpoint(note, tuple(self._done))
+        balance = {"preview_gain": 1.0, "mix_by": self.mix_by} if self.mix_by else self._balance
+        await self._context.checkpoint({"sections": len(self._done), **balance}, tuple(self._done))
