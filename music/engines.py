@@ -109,7 +109,8 @@ class Sampled:
         self._model = model
 
     def plays(self, order: Order) -> bool:
-        return order.stems is None or carrier(order.plan) in order.stems
+        # Of a plan in parts, the other parts are silent: each render has one of them, and knows no more than that.
+        return order.plan.leads is not False and (order.stems is None or carrier(order.plan) in order.stems)
 
     def render(self, order: Order, on_step: Callable[[float], None]) -> Iterator[Part]:
         from music.neural.rendering import render as render_mix

@@ -39,6 +39,12 @@ def choice(value: Any, field: str, options: Sequence[str]) -> str:
     return str(value)
 
 
+def flag(value: Any, field: str) -> bool:
+    if not isinstance(value, bool):
+        raise RequestError(field, f"must be true or false, got {_shown(value)}.")
+    return value
+
+
 def mapping(value: Any, field: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise RequestError(field, f"must be a JSON object, got {_shown(value)}.")

@@ -8,6 +8,7 @@ are those of the dataclasses.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import ceil
 from typing import Any
 
 from music import fields
@@ -31,6 +32,8 @@ STEMS = ("drums", "percussion", "bass", "chords", "lead", "pad", "voice", "fx")
 SECTION_KINDS = ("intro", "verse", "prechorus", "chorus", "bridge", "breakdown", "drop", "outro")
 MOST_NOTES = 50_000
 MOST_TRACKS = 32
+#: Of a rendered stem each cut is a file, and is named together with all others whenever one is finished.
+MOST_CUTS = 64
 #: Beats in ten minutes at the fastest tempo, with room for a last note that rings.
 LONGEST_BEATS = 4000.0
 
@@ -133,6 +136,8 @@ class Plan:
     mix: Mix = field(default_factory=Mix)
     #: Every parameter of the request as {"value": …, "honoured": "exact" | "hint" | "default" | "ignored"}.
     resolved: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Of a part (`music.parts`), whether its stem is the first that the whole plays; None for a whole.
+    leads: bool | None = None
 
     @property
     def seconds_per_beat(self) -> float:
@@ -156,8 +161,21 @@ class Plan:
         starts = [round(section.start_bar * seconds_per_bar * rate) for section in self.sections]
         return (0, *(start for start in starts[1:] if start < total), total)
 
+    def cuts(self, rate: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Where a render is cut, edges as above, and what the cuts are called: at the sections or, where those are too
+        many, at every second one, or third, and so on."""
+        edges = self.section_edges(rate)
+        step = ceil((len(edges) - 1) / MOST_CUTS)
+        cut = (*edges[:-1:step], edges[-1])
+        names = tuple(section.name for section in self.sections[: len(edges) - 1 : step])
+        # A plan without sections is one of a single part, which needs no name.
+        return cut, names or ("",) * (len(cut) - 1)
+
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        if self.leads is None:
+            del found["leads"]
+        return found
 
 
 def plan_from_dict(source: Mapping[str, Any]) -> Plan:
@@ -186,6 +204,7 @@ def plan_from_dict(source: Mapping[str, Any]) -> Plan:
         lyrics=tuple(_line(*entry) for entry in _entries(source.get("lyrics", ()), "lyrics")),
         mix=_mix(fields.mapping(source.get("mix", {}), "mix")),
         resolved=dict(fields.mapping(source.get("resolved", {}), "resolved")),
+        leads=fields.flag(source["leads"], "leads") if "leads" in source else None,
     )
 
 

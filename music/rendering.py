@@ -63,7 +63,7 @@ def render(
     Without `stems`, those of the plan that have something to play. Each comes to exactly round(duration * rate)
     samples. The work happens between pieces: whoever stops iterating stops it.
     """
-    edges = checked_edges(plan, rate, first_section)
+    edges, section_names = checked_cuts(plan, rate, first_section)
     names = plan.stems if stems is None else tuple(stem for stem in STEMS if stem in stems)
     tones = Tones(rate)
     performance = plan.seed if seed is None else seed
@@ -83,7 +83,7 @@ def render(
                     count=count,
                     stem=name,
                     section=section,
-                    section_name=plan.sections[section].name if plan.sections else "",
+                    section_name=section_names[section],
                     last_of_section=end == edges[section + 1],
                     offset=start,
                     rate=rate,
@@ -92,13 +92,13 @@ def render(
                 index += 1
 
 
-def checked_edges(plan: Plan, rate: int, first_section: int) -> tuple[int, ...]:
-    edges = plan.section_edges(rate)
-    if any(end <= start for start, end in pairwise(edges)):
+def checked_cuts(plan: Plan, rate: int, first_section: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    if any(end <= start for start, end in pairwise(plan.section_edges(rate))):
         raise RequestError("plan.sections", "must follow one another: each start_bar must be above the one before.")
+    edges, names = plan.cuts(rate)
     if not 0 <= first_section < len(edges) - 1:
         raise RequestError("first_section", f"must be from 0 to {len(edges) - 2}, got {first_section}.")
-    return edges
+    return edges, names
 
 
 def in_pieces(start: int, end: int, rate: int) -> list[tuple[int, int]]:

@@ -139,8 +139,9 @@ def sections() -> list[Section]:
         ),
         Section(
             title="muscgen's engine",
-            intro="Read by muscgen inside Triton and by `python -m tutti.weights`, not by the services; "
-            "`models/README.md` says more. Credentials for S3 come from the standard AWS variables.",
+            intro="Read by muscgen inside Triton and by `python -m tutti.weights`; `MUSCGEN_ENGINE` also by workers, "
+            "which must be told the same. `models/README.md` says more. Credentials for S3 come from the standard AWS "
+            "variables.",
             variables=tuple(_variables(WeightsSettings, WeightsSettings.model_fields)),
         ),
         Section(

@@ -105,9 +105,14 @@ def logged(task: str = "main", *, message: str = "hello", **where: Any) -> task_
 
 
 def checkpointed(
-    task: str = "main", *, note: Mapping[str, Any] | None = None, attempt: int = 1, **where: Any
+    task: str = "main",
+    *,
+    note: Mapping[str, Any] | None = None,
+    artifacts: Sequence[artifact_pb2.Artifact] = (),
+    attempt: int = 1,
+    **where: Any,
 ) -> task_pb2.Update:
-    checkpoint = task_pb2.Checkpoint(note=structs.from_dict(note or {}))
+    checkpoint = task_pb2.Checkpoint(note=structs.from_dict(note or {}), artifacts=artifacts)
     return update(task, checkpoint=checkpoint, attempt=attempt, **where)
 
 

@@ -26,6 +26,8 @@ class Batcher(Generic[T, R]):
 
     Batches are flushed one at a time, so their order is the order of submission. When `flush` raises, every item of
     that batch fails with its exception and the next batch is tried regardless.
+
+    Where items differ in weight, `weigh` keeps a batch below `max_weight`; an item that is heavier goes alone.
     """
 
     def __init__(
@@ -34,11 +36,14 @@ class Batcher(Generic[T, R]):
         *,
         name: str,
         max_items: int = 512,
+        weigh: Callable[[T], int] | None = None,
+        max_weight: int = 0,
         longest_gap: float = LONGEST_GAP,
     ) -> None:
         self._flush = flush
         self._name = name
         self._max_items = max_items
+        self._weigh, self._max_weight = weigh, max_weight
         self._longest_gap = longest_gap
         #: With nobody's future where it was only put in.
         self._waiting: list[tuple[T, asyncio.Future[R] | None]] = []
@@ -82,7 +87,8 @@ class Batcher(Generic[T, R]):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[: self._max_items], self._waiting[self._max_items :]
+                count = self._fitting()
+                batch, self._waiting = self._waiting[:count], self._waiting[count:]
                 started = loop.time()
                 await self._flush_one(batch)
                 self._adapt(len(batch))
@@ -94,6 +100,18 @@ class Batcher(Generic[T, R]):
             for _, future in self._waiting:
                 if future is not None:
                     future.cancel()
+
+    def _fitting(self) -> int:
+        """How many of those that wait go into the next batch."""
+        most = min(self._max_items, len(self._waiting))
+        if self._weigh is None:
+            return most
+        weight = 0
+        for count in range(most):
+            weight += self._weigh(self._waiting[count][0])
+            if weight > self._max_weight and count:
+                return count
+        return most
 
     async def _flush_one(self, batch: list[tuple[T, asyncio.Future[R] | None]]) -> None:
         try:

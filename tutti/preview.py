@@ -1,8 +1,9 @@
 """What a track sounds like while it is still being rendered: the sections of its stems, added up as they are finished.
 
-A render says in its checkpoints how many sections of its stem are stored, and how loud the stem is. Whoever plays the
-job, the gateway for browsers and the command line for files, mixes what is there. It is a sketch: the loudness of the
-whole is not known before the end, and the room, the compressors and the master are missing.
+A render says in its checkpoints how many sections of its stem are stored, and how loud the stem is; of a stem that is
+rendered from a part of a plan, the composer's result says how far its fader is up. Whoever plays the job, the gateway
+for browsers and the command line for files, mixes what is there. It is a sketch: the loudness of the whole is not known
+before the end, and the room, the compressors and the master are missing.
 """
 
 import asyncio
@@ -48,6 +49,8 @@ class Stem:
     def __init__(self) -> None:
         self.sections: list[str] = []
         self.gain = 1.0
+        #: The stem, where a fader of the composer's counts.
+        self.part = ""
         self.ended = False
         #: As they were announced: only there they have an address.
         self._files: dict[str, artifact_pb2.Artifact] = {}
@@ -58,14 +61,15 @@ class Stem:
                 self._files[event.artifact.name] = event.artifact
             case "checkpoint":
                 self.sections = [artifact.name for artifact in event.checkpoint.artifacts]
-                self.gain = event.checkpoint.note.fields["preview_gain"].number_value
+                note = structs.to_dict(event.checkpoint.note)
+                self.gain, self.part = note.get("preview_gain", 0.0), note.get("part", "")
             case "task_moved":
                 self.ended = event.task_moved.state in _ENDED
                 if event.task_moved.cached:
                     # Done before, for another job: all of it is there at once, and nothing was said on the way.
                     result = structs.to_dict(event.task_moved.result)
                     self.sections = [section["name"] for section in result["sections"]]
-                    self.gain = result["preview_gain"]
+                    self.gain, self.part = result["preview_gain"], result.get("part", "")
 
     def file(self, section: int) -> artifact_pb2.Artifact | None:
         return self._files[self.sections[section]] if section < len(self.sections) else None
@@ -85,13 +89,19 @@ async def preview(
 ) -> AsyncIterator[bytes]:
     """A WAV file of 16 bits as it grows; `events` are those of the job from its beginning. Ends with the last section,
     or with the events, whichever comes first."""
-    section = 0
+    section, faders = 0, dict[str, float]()
     async for batch in events:
         for event in batch:
             if event.task in stems:
                 stems[event.task].take(event)
+            elif "faders" in event.task_moved.result.fields:
+                faders |= structs.to_dict(event.task_moved.result)["faders"]
         while all(stem.settled(section) for stem in stems.values()):
-            heard = [(stem.gain, file) for stem in stems.values() if (file := stem.file(section)) is not None]
+            heard = [
+                (stem.gain * faders.get(stem.part, 1.0), file)
+                for stem in stems.values()
+                if (file := stem.file(section)) is not None
+            ]
             if not heard:
                 return
             parts = await asyncio.gather(*(_opened(gain, file, read) for gain, file in heard))

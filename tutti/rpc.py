@@ -36,6 +36,8 @@ TRACEPARENT_KEY = "traceparent"
 LONGEST_MESSAGE = 500
 #: Bounds a message in bytes: a batch of 512 tasks with inputs of the largest allowed size still fits.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+#: What is gathered for one call: well below, for a call that is refused for its size is refused each time.
+MAX_BATCH_BYTES = 8 * 1024 * 1024
 
 _COMMON_OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

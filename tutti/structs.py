@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf import struct_pb2
 
 #: Doubles hold every whole number up to here exactly.
-_EXACT = 2**53
+LARGEST_WHOLE = 2**53
 
 
 def to_dict(struct: struct_pb2.Struct) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def _plain(value: struct_pb2.Value) -> Any:
     match value.WhichOneof("kind"):
         case "number_value":
             number = value.number_value
-            return int(number) if number.is_integer() and abs(number) <= _EXACT else number
+            return int(number) if number.is_integer() and abs(number) <= LARGEST_WHOLE else number
         case "string_value":
             return value.string_value
         case "bool_value":

@@ -12,7 +12,7 @@ from music.neural.prompting import prompt_text
 from music.neural.sampling import Sampling, sampling_of
 from music.neural.windows import Audio
 from music.plan import Plan
-from music.rendering import CHANNELS, Closing, checked_edges, in_pieces, loops, rounded
+from music.rendering import CHANNELS, Closing, checked_cuts, in_pieces, loops, rounded
 
 #: Of the whole, the share that is generating; the rest is cutting up what was generated.
 GENERATED = 0.95
@@ -51,7 +51,7 @@ def render(
 ) -> Generator[Cut, None, None]:
     """Yield the mix from `first_section` on. What comes before it is generated all the same: the model goes on from
     what it has made. `on_step` is told the share that is finished, never less than before, and may raise."""
-    edges = checked_edges(plan, rate, first_section)
+    edges, names = checked_cuts(plan, rate, first_section)
     total = edges[-1]
     closing = None if loops(plan) else Closing(total, rate)
     fraction = 0.0
@@ -74,7 +74,7 @@ def render(
         yield Cut(
             index=index,
             section=section,
-            section_name=plan.sections[section].name if plan.sections else "",
+            section_name=names[section],
             last_of_section=end == edges[section + 1],
             offset=start,
             fraction=fraction,

@@ -37,17 +37,17 @@ class _Application(FastAPI):
 
 
 def build(gateway: Gateway) -> FastAPI:
-    app = _application(max_body_bytes=gateway.settings.max_body_bytes)
+    app = _application(gateway.settings.max_body_bytes, gateway.settings.max_job_bytes)
     app.state.gateway = gateway
     return app
 
 
 def description() -> dict[str, Any]:
     """The OpenAPI description, the same for every gateway of this release."""
-    return _application(max_body_bytes=0).openapi()
+    return _application(0, 0).openapi()
 
 
-def _application(*, max_body_bytes: int) -> FastAPI:
+def _application(max_body_bytes: int, max_job_bytes: int) -> FastAPI:
     app = _Application(
         title="Tutti gateway",
         description=_DESCRIPTION,
@@ -55,7 +55,7 @@ def _application(*, max_body_bytes: int) -> FastAPI:
         # The pages that show the description load their scripts from elsewhere, which a mesh without internet cannot.
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Boundary), Middleware(BodyLimit, max_bytes=max_body_bytes)],
+        middleware=[Middleware(Boundary), Middleware(BodyLimit, max_bytes=max_body_bytes, max_job_bytes=max_job_bytes)],
         exception_handlers={
             errors.TuttiError: problems.on_tutti_error,
             HTTPException: _on_http_exception,

@@ -16,6 +16,8 @@ from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
 
+#: Where jobs are submitted, whose bodies may be larger than others.
+SUBMISSIONS = "/jobs"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -56,33 +58,35 @@ class Boundary:
 class BodyLimit:
     """Refuses a body that is too large: at once where it declares its length, else as soon as it is exceeded."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, max_job_bytes: int) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._max_bytes, self._max_job_bytes = max_bytes, max_job_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in ("POST", "PUT", "PATCH"):
             await self._app(scope, receive, send)
             return
+        most = self._max_job_bytes if scope["path"] == SUBMISSIONS else self._max_bytes
         declared = next((value for key, value in scope["headers"] if key == b"content-length"), b"0")
         received = 0
 
         async def limited() -> Message:
             nonlocal received
-            if int(declared) > self._max_bytes:
-                raise self._too_large()
+            if int(declared) > most:
+                raise _too_large(most)
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise self._too_large()
+            if received > most:
+                raise _too_large(most)
             return message
 
         await self._app(scope, limited, send)
 
-    def _too_large(self) -> HTTPException:
-        # Starlette's own exception, because FastAPI lets no other one pass from where it reads bodies.
-        detail = f"The body may have at most {self._max_bytes} bytes; send less."
-        return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+def _too_large(most: int) -> HTTPException:
+    # Starlette's own exception, because FastAPI lets no other one pass from where it reads bodies.
+    detail = f"The body may have at most {most} bytes; send less."
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
 def _given(scope: Scope) -> tuple[str, str]:

@@ -17,7 +17,15 @@ class GatewaySettings(ServiceSettings):
         1_048_576,
         ge=1024,
         validation_alias="TUTTI_MAX_BODY_BYTES",
-        description="Largest request body in bytes.",
+        description="Largest request body in bytes, but for that of a submission.",
+    )
+    max_job_bytes: int = Field(
+        4_194_304,
+        ge=1024,
+        le=33_554_432,
+        validation_alias="TUTTI_MAX_JOB_BYTES",
+        description="Largest body of POST /jobs in bytes. It may hold an edited plan, of ten minutes some one to three "
+        "million.",
     )
     upstream_timeout_seconds: float = Field(
         10.0,

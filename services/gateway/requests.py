@@ -4,6 +4,7 @@ A body is parsed once and checked here for its shape only: known fields, right t
 Whether a model, a kind or an option exists is the orchestrator's to say.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -20,6 +21,8 @@ from services.gateway.problems import complaint
 from tutti import errors
 from tutti.v1 import job_pb2, orchestrator_pb2, task_pb2
 
+#: From so many bytes on a body is read on a thread.
+LARGE_BODY = 65_536
 #: The longest time that a message's Duration holds, in seconds.
 _LONGEST = 315_576_000_000
 _PRIORITIES = {
@@ -77,7 +80,8 @@ _OPTIONS = (
     "wanted), `structure` (`[{section, bars, energy}]`), `chords`, `melody` (notes, ABC or MIDI in base64), `lyrics`, "
     "`mode` (`full`, `lyrics-first`, `melody-only`), `loop`, `stems` (of drums, percussion, bass, chords, lead, pad, "
     "voice, fx), `temperature`, `guidance`, `top_k`, `top_p`, `seed` (0 to 2^64 - 1, also as text; drawn when absent), "
-    "`plan` (one of before, edited or not). Sound: `reference_url` and `strength` (a recording to follow, and how far; "
+    "`plan` (one of before, edited or not; a job that is shown names the file it is kept in). Sound: `reference_url` "
+    "and `strength` (a recording to follow, and how far; "
     "model `track` only), `loudness_target` (LUFS, -40 to -6), `true_peak` (dBTP, -12 to 0), `sample_rate` (44100, "
     "48000), `bit_depth` (16, 24, `f32`), `format` (mp3, ogg, opus, flac, wav). The plan that comes out says of each "
     "under `resolved` what it became."
@@ -200,8 +204,10 @@ class JobsQuery(JobsFilter):
     page_token: str = Field("", description="`nextPageToken` of the page before.")
 
 
-async def submission(request: Request) -> AnySubmission:
-    return parse(await json_body(request))
+async def wanted(request: Request) -> job_pb2.JobSpec:
+    body = await json_body(request)
+    # A plan of ten minutes takes some tenths of a second, which on the event loop would be everybody's.
+    return spec(parse(body)) if len(body) < LARGE_BODY else await asyncio.to_thread(lambda: spec(parse(body)))
 
 
 async def json_body(request: Request) -> bytes:

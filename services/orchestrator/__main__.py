@@ -67,9 +67,9 @@ async def serve(settings: OrchestratorSettings, artifact_settings: ArtifactSetti
     )
     upkeep = Upkeep(store, replica=replica, retention_seconds=settings.retention_seconds)
     quota = Quota(settings.owner_max_jobs, store.open_jobs)
-    intake = Intake(store, driver, claims, catalogue, quota, clock_ms=clock.now_ms)
     dead = DeadJobs(store, hub, catalogue, clock_ms=clock.now_ms)
     async with build_artifacts(artifact_settings) as artifacts:
+        intake = Intake(store, driver, claims, catalogue, quota, artifacts, clock_ms=clock.now_ms)
         servicer = OrchestratorServicer(
             store=store,
             intake=intake,

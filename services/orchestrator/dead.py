@@ -30,6 +30,11 @@ class DeadJob:
     stored: Stored
     dead_ms: int
 
+    @property
+    def token(self) -> str:
+        """Of the page that begins after it."""
+        return _token(Letter(dead_ms=self.dead_ms, job_id=self.stored.record.job_id))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:

@@ -36,7 +36,9 @@ class SchedulerLink:
         self._stub = scheduler_pb2_grpc.SchedulerServiceStub(self._channel)
         self._scheduling = rpc.Lane(self._stub.Schedule)
         # Orders and stops go through one batcher: a stop must never overtake the order that it is about.
-        self._outgoing: Batcher[task_pb2.TaskOrder | task_pb2.AttemptRef, None] = Batcher(self._send, name="hand-over")
+        self._outgoing: Batcher[task_pb2.TaskOrder | task_pb2.AttemptRef, None] = Batcher(
+            self._send, name="hand-over", weigh=lambda item: item.ByteSize(), max_weight=rpc.MAX_BATCH_BYTES
+        )
         self._on_new_leader = on_new_leader
         self._stands = stands
         self._follower = Follower(self._open, on_epoch=self._new_epoch, on_updates=on_updates, on_break=self._broken)

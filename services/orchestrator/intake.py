@@ -9,6 +9,7 @@ from typing import NamedTuple
 from services.orchestrator import ids, job, metrics
 from services.orchestrator.claims import Claims
 from services.orchestrator.driver import Driver
+from services.orchestrator.given import given_plan
 from services.orchestrator.job_record import JobRecord, Transition, new_task, retry_of
 from services.orchestrator.plan import compile_spec, kinds_of
 from services.orchestrator.plan.catalogue import Catalogue
@@ -16,6 +17,7 @@ from services.orchestrator.quota import Quota
 from services.orchestrator.store.jobs import FULL, JobStore
 from services.orchestrator.store.values import Claimed, NewJob, recorded
 from tutti import errors
+from tutti.artifacts import ArtifactStore
 from tutti.batching import Batcher
 from tutti.telemetry import context as trace_context
 from tutti.v1 import job_pb2, orchestrator_pb2
@@ -44,6 +46,7 @@ class Intake:
         claims: Claims,
         catalogue: Catalogue,
         quota: Quota,
+        artifacts: ArtifactStore,
         *,
         clock_ms: Callable[[], int],
     ) -> None:
@@ -52,6 +55,7 @@ class Intake:
         self._claims = claims
         self._catalogue = catalogue
         self._quota = quota
+        self._artifacts = artifacts
         self._clock_ms = clock_ms
         self._doors: dict[int, Batcher[_Entering, _Answer]] = {}
 
@@ -69,7 +73,7 @@ class Intake:
     async def begin(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> tuple[str, job_pb2.Event | None]:
         """Accept one job; returns its id and, where this replica drives it from now on, its first event."""
         await self._catalogue.learn(kinds_of(request.spec))
-        entering = self._prepare(owner, request)
+        entering = await self._prepare(owner, request)
         job_id = entering.new.record.job_id
         answer = await self._submit(entering)
         settled = _settled(request, job_id, answer)
@@ -84,7 +88,12 @@ class Intake:
     ) -> list[str | errors.TuttiError]:
         """Accept each for itself; per request its id, or why it was refused."""
         await self._catalogue.learn(kind for request in requests for kind in kinds_of(request.spec))
-        entered = [self._enter(owner, request) for request in requests]
+        prepared = [await self._prepared(owner, request) for request in requests]
+        # All of them at once: what is not in by now has not been promised to anybody.
+        entered = [
+            ("", each) if isinstance(each, errors.TuttiError) else (each.new.record.job_id, self._submit(each))
+            for each in prepared
+        ]
         answers = []
         for request, (job_id, answer) in zip(requests, entered, strict=True):
             # An outage is everybody's, and the whole call may be repeated: it is raised, not returned.
@@ -95,28 +104,32 @@ class Intake:
         for door in self._doors.values():
             await door.close()
 
-    def _enter(
-        self, owner: str, request: orchestrator_pb2.CreateJobRequest
-    ) -> "tuple[str, asyncio.Future[_Answer] | errors.TuttiError]":
-        """Send a request through the door of its partition; returns the id it would get, and what will become of it."""
+    async def _prepared(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> _Entering | errors.TuttiError:
+        """What is to enter, or why it is refused."""
         try:
-            entering = self._prepare(owner, request)
+            return await self._prepare(owner, request)
+        except errors.Unavailable:
+            raise
         except errors.TuttiError as error:
-            return "", error
-        return entering.new.record.job_id, self._submit(entering)
+            return error
 
     def _submit(self, entering: _Entering) -> "asyncio.Future[_Answer]":
+        """Send it through the door of its partition; returns what will become of it."""
         return self._door(ids.partition_of(entering.new.record.job_id, self._store.partitions)).submit(entering)
 
-    def _prepare(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> _Entering:
+    async def _prepare(self, owner: str, request: orchestrator_pb2.CreateJobRequest) -> _Entering:
         _check_names(owner, request.request_id)
-        spec = request.spec
-        plan = compile_spec(spec, self._catalogue.kinds)
         journey, now_ms = trace_context.current(), self._clock_ms()
-        partition = ids.partition_for(owner, request.request_id, self._store.partitions)
+        job_id = ids.new_job_id(now_ms, ids.partition_for(owner, request.request_id, self._store.partitions))
+        given = await given_plan(request.spec, job_id)
+        spec = request.spec if given is None else given.spec
+        plan = compile_spec(spec, self._catalogue.kinds)
+        if given is not None:
+            # Before the job, which may be driven as soon as there is one.
+            await self._artifacts.put(given.file.key, given.content, type=given.file.type)
         x_request_id, traceparent = request.origin.x_request_id, request.origin.traceparent
         record = JobRecord(
-            job_id=ids.new_job_id(now_ms, partition),
+            job_id=job_id,
             owner=owner,
             spec=spec,
             plan=plan,
@@ -132,7 +145,8 @@ class Intake:
                 record=transition.job,
                 event=transition.events[0],
                 request_id=request.request_id,
-                digest=hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()[:32],
+                # Of what was asked for: where that is kept is another place each time.
+                digest=hashlib.sha256(request.spec.SerializeToString(deterministic=True)).hexdigest()[:32],
             ),
             transition=transition,
         )

@@ -227,11 +227,19 @@ def _started(draft: Draft, task: TaskRecord, update: task_pb2.Update) -> None:
         worker_id=update.started.worker_id,
         start_ms=task.start_ms or draft.now_ms,
         attempt_start_ms=draft.now_ms if task.start_ms else 0,
-        # An attempt begins with nothing of what an earlier one left.
+        # An attempt begins with nothing of what an earlier one left, but for what it goes on from.
         progress=None,
-        artifacts=(),
+        artifacts=_kept(task),
     )
     draft.move_task(running)
+
+
+def _kept(task: TaskRecord) -> tuple[artifact_pb2.Artifact, ...]:
+    """Files that an earlier attempt stored and that belong to the last checkpoint."""
+    if task.checkpoint is None:
+        return ()
+    keys = {artifact.key for artifact in task.checkpoint.artifacts}
+    return tuple(artifact for artifact in task.artifacts if artifact.key in keys)
 
 
 def _reported(draft: Draft, task: TaskRecord, update: task_pb2.Update, what: str) -> None:
@@ -254,7 +262,9 @@ def _reported(draft: Draft, task: TaskRecord, update: task_pb2.Update, what: str
             if any(known.key == artifact.key for known in task.artifacts):
                 return
             event.artifact.CopyFrom(artifact)
-            draft.changed[task.name] = task._replace(artifacts=(*task.artifacts, artifact))
+            # One that an earlier attempt stored under this name has been made again.
+            others = [known for known in task.artifacts if known.name != artifact.name]
+            draft.changed[task.name] = task._replace(artifacts=(*others, artifact))
     draft.events.append(event)
 
 

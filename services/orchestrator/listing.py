@@ -1,17 +1,23 @@
 """Pages of jobs: newest first, by owner, filtered, stable while jobs are created."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from google.protobuf.message import Message
 
 from services.orchestrator import ids
 from services.orchestrator.store.jobs import JobStore
 from services.orchestrator.store.records import Stored
-from tutti import errors
+from tutti import errors, rpc
 from tutti.v1 import orchestrator_pb2
 
 DEFAULT_PAGE, LARGEST_PAGE = 50, 200
 #: Jobs read at most for one page; a filter that matches few of them yields a short page and a token to go on.
 MOST_READ = 2_000
+
+
+#: A page is one message. A job of ten minutes of music takes half a megabyte in it, with some five hundred files.
+LARGEST_PAGE_BYTES = rpc.MAX_BATCH_BYTES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +42,16 @@ async def list_jobs(store: JobStore, owner: str, request: orchestrator_pb2.ListJ
         if not before:
             return Page(jobs=found, next_token="")
     return Page(jobs=found, next_token=before)
+
+
+def fitting(entries: Sequence[Message], *, most_bytes: int = LARGEST_PAGE_BYTES) -> int:
+    """How many entries fit on a page; the first one always does."""
+    size = 0
+    for count, entry in enumerate(entries):
+        size += entry.ByteSize()
+        if size > most_bytes and count:
+            return count
+    return len(entries)
 
 
 def page_size(asked: int) -> int:

@@ -12,7 +12,7 @@ from services.orchestrator.dashboards import Dashboards
 from services.orchestrator.dead import DeadJobs
 from services.orchestrator.driver import Driver
 from services.orchestrator.intake import Intake
-from services.orchestrator.listing import list_jobs
+from services.orchestrator.listing import fitting, list_jobs
 from services.orchestrator.responses import Responses, signed
 from services.orchestrator.store import records
 from services.orchestrator.store.jobs import JobStore
@@ -103,10 +103,10 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self, request: orchestrator_pb2.ListJobsRequest, context: Context
     ) -> orchestrator_pb2.ListJobsResponse:
         page = await list_jobs(self._store, rpc.owner_of(context), request)
-        response = orchestrator_pb2.ListJobsResponse(next_page_token=page.next_token)
-        for stored in page.jobs:
-            response.jobs.append(await self._entry(stored))
-        return response
+        jobs = [await self._entry(stored) for stored in page.jobs]
+        count = fitting(jobs)
+        token = jobs[count - 1].job_id if count < len(jobs) else page.next_token
+        return orchestrator_pb2.ListJobsResponse(jobs=jobs[:count], next_page_token=token)
 
     async def WatchJob(
         self, request: orchestrator_pb2.WatchJobRequest, context: Context
@@ -166,14 +166,17 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self, request: orchestrator_pb2.ListDeadJobsRequest, context: Context
     ) -> orchestrator_pb2.ListDeadJobsResponse:
         page = await self._dead.page(rpc.owner_of(context), request)
-        response = orchestrator_pb2.ListDeadJobsResponse(next_page_token=page.next_token)
-        for dead in page.jobs:
-            response.dead_jobs.add(
+        jobs = [
+            orchestrator_pb2.DeadJob(
                 job=await self._entry(dead.stored),
                 reason=reason_of_death(dead.stored.record),
                 dead_time=timestamp(dead.dead_ms),
             )
-        return response
+            for dead in page.jobs
+        ]
+        count = fitting(jobs)
+        token = page.jobs[count - 1].token if count < len(jobs) else page.next_token
+        return orchestrator_pb2.ListDeadJobsResponse(dead_jobs=jobs[:count], next_page_token=token)
 
     async def ReplayDeadJobs(
         self, request: orchestrator_pb2.ReplayDeadJobsRequest, context: Context

@@ -61,7 +61,10 @@ class WorkerLink:
         # Leases and stops go through one batcher: a stop that overtook its lease would be answered as LOST, and the
         # attempt would begin after its job has ended.
         self._outgoing: Batcher[task_pb2.Lease | task_pb2.AttemptRef, None] = Batcher(
-            self._send, name=f"tell-{info.worker_id}"
+            self._send,
+            name=f"tell-{info.worker_id}",
+            weigh=lambda item: item.ByteSize(),
+            max_weight=rpc.MAX_BATCH_BYTES,
         )
         self._follower = Follower(self._open, on_epoch=self._met, on_updates=self._updates, on_break=self._broken)
         self._broken_since = 0.0

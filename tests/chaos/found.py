@@ -77,6 +77,15 @@ class Found:
             by_job[effect.job_id].append(effect)
         return by_job
 
+    @cached_property
+    def ends_of(self) -> Mapping[str, Sequence[Effect]]:
+        """By execution."""
+        by_run: dict[str, list[Effect]] = defaultdict(list)
+        for effect in self.effects:
+            if effect.what == "end":
+                by_run[effect.run].append(effect)
+        return by_run
+
 
 def read_effects(path: Path) -> list[Effect]:
     return [_effect(line.split()) for line in path.read_text().splitlines()] if path.exists() else []

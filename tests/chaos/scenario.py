@@ -4,7 +4,7 @@ machine's affair: a seed repeats the attack, not every race in it.
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 ORCHESTRATORS = ("orchestrator-1", "orchestrator-2")
@@ -35,6 +35,7 @@ class Shape(StrEnum):
     CHECKPOINTS = "checkpoints"
     GRAPH = "three steps"
     DOOMED = "fails for good"
+    SHARED = "equal to others"
 
 
 class What(StrEnum):
@@ -45,13 +46,19 @@ class What(StrEnum):
 
 #: How often each shape comes.
 _WEIGHTS = {
-    Shape.ECHO: 30,
+    Shape.ECHO: 20,
     Shape.SLEEP: 22,
     Shape.FLAKY: 12,
     Shape.CHECKPOINTS: 16,
     Shape.GRAPH: 16,
     Shape.DOOMED: 4,
+    Shape.SHARED: 12,
 }
+#: So long come new ones that are equal to each other, in two groups at a time, in seconds: some at once, some while one
+#: of them is being done, some after that. Long enough to meet several faults.
+TOGETHER = 5.0
+#: Of work, by group.
+_SHARED_SECONDS = (0.3, 0.8, 1.6, 3.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +80,8 @@ class PlannedJob:
     watched: str
     #: Seconds after its acceptance at which somebody wants it stopped; None: nobody does.
     cancel_after: float | None
+    #: Jobs of one group are equal, and one result may be that of all; 0: of none.
+    group: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +118,7 @@ def _jobs(chance: random.Random, count: int, seconds: float) -> Iterator[Planned
     for number, at in enumerate(sorted(chance.uniform(0, seconds * 0.95) for _ in range(count))):
         shape = chance.choices(shapes, weights)[0]
         worked = chance.random()
-        yield PlannedJob(
+        job = PlannedJob(
             number=number,
             at=at,
             shape=shape,
@@ -120,8 +129,17 @@ def _jobs(chance: random.Random, count: int, seconds: float) -> Iterator[Planned
             artifact=chance.random() < 0.3,
             repeated=chance.random() < 0.1,
             watched=chance.choices(("", "grpc", "sse"), (80, 14, 6))[0],
-            cancel_after=chance.uniform(0, 2) if chance.random() < 0.04 else None,
+            cancel_after=chance.uniform(0, 2) if chance.random() < (0.2 if shape is Shape.SHARED else 0.04) else None,
         )
+        yield _grouped(job, chance.randint(0, 1)) if shape is Shape.SHARED else job
+
+
+def _grouped(job: PlannedJob, half: int) -> PlannedJob:
+    """All that makes jobs equal follows from the group."""
+    group = 1 + half + 2 * int(job.at // TOGETHER)
+    return replace(
+        job, group=group, seconds=_SHARED_SECONDS[group % len(_SHARED_SECONDS)], sections=2, artifact=bool(group % 3)
+    )
 
 
 def _seconds(shape: Shape, worked: float) -> float:

@@ -10,6 +10,7 @@ from tests.chaos.counters import Counters
 from tests.chaos.found import Found
 from tests.chaos.scenario import What
 from tests.chaos.verdict import Violation
+from tests.chaos.workload import SHARED_KIND
 from tutti.v1 import job_pb2, task_pb2
 
 #: Violations of each check that are shown; all of them are in the file that the run leaves.
@@ -23,9 +24,9 @@ def rows(found: Found, counted: Counters) -> list[tuple[str, str]]:
     retries = [event for seen in found.jobs.values() for event in seen.events if _retry(event)]
     begun = [one for one in found.effects if one.what == "begin"]
     ended = [one for one in found.effects if one.what == "end"]
-    recorded = {
-        (seen.job.job_id, task.name) for seen in found.jobs.values() for task in seen.job.tasks if _succeeded(task)
-    }
+    tasks = [task for seen in found.jobs.values() for task in seen.job.tasks if _succeeded(task)]
+    recorded, spared = [task for task in tasks if not task.cached], [task for task in tasks if task.cached]
+    shared = [task for task in recorded if task.kind == SHARED_KIND]
     names = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
     return [
         ("jobs accepted", f"{len(found.accepted)}: {names}"),
@@ -34,6 +35,7 @@ def rows(found: Found, counted: Counters) -> list[tuple[str, str]]:
         ("attempts attached to again *", str(counted.total(counters.ATTACHED))),
         ("attempts lost with their worker *", str(counted.total(counters.LOST))),
         ("retries", f"{len(retries)}, of them lost: {sum(_lost(event) for event in retries)}"),
+        ("equal tasks", f"{len(shared)} computed, {len(spared)} spared"),
         ("executions begun", str(len(begun))),
         ("duplicates begun", str(len(begun) - len({(one.job_id, one.task, one.attempt) for one in begun}))),
         ("duplicates executed", str(len(ended) - len(recorded))),

@@ -10,6 +10,9 @@
 - **A result is that of one execution**, which ran to its end: the `run` in the record has an `end` line, in the attempt
   that the record names, and the artifacts are that execution's own. A step got the result that the step before it is
   recorded with.
+- **A result that is shared is one that was recorded**: a task that was spared has run and files of an equal one, which
+  some job is recorded with, and whose execution ran to its end. So nobody's result hangs on a job that was stopped, or
+  on a worker that died; and only tasks of kinds that allow it are spared.
 - **At least once, and in turn.** Numbers of attempts only grow, in the log of the job and among executions as they
   begin; none begins that the record knows nothing of, and none begins after its job's end. The exception is a zombie: a
   worker that was stopped and goes on may begin what it had been given before, and so may be begun what a scheduler had
@@ -65,7 +68,7 @@ def judge(found: Found) -> list[Violation]:
     """Everything that does not hold; nothing where all is well."""
     violations = [*_accepted(found), *_watchers(found), *_rest(found)]
     for job_id, seen in found.jobs.items():
-        for check in (_log, _one_end, _outcome, _results, _attempts, _checkpoints):
+        for check in (_log, _one_end, _outcome, _results, _shared, _attempts, _checkpoints):
             violations += [
                 Violation(check.__name__.lstrip("_").replace("_", " "), what, job_id, _excerpt(found, job_id))
                 for what in check(found, job_id, seen)
@@ -77,7 +80,8 @@ def lost(found: Found) -> int:
     """Accepted jobs that are not there, not at rest, or recorded with a result that no execution brought forth."""
     gone = sum(known.job_ids[0] not in found.jobs for known in found.accepted.values())
     unfinished = sum(seen.job.state not in RESTING for seen in found.jobs.values())
-    return gone + unfinished + sum(1 for one in judge(found) if one.check == "results" and "no end" in one.what)
+    made_up = [one for one in judge(found) if one.check in ("results", "shared") and "no end" in one.what]
+    return gone + unfinished + len(made_up)
 
 
 def _excerpt(found: Found, job_id: str) -> tuple[str, ...]:
@@ -183,7 +187,7 @@ def _results(found: Found, job_id: str, seen: Seen) -> Iterator[str]:
     planned, effects = _planned(found, seen), found.effects_of.get(job_id, ())
     runs = {task.name: str(task.result["run"]) for task in seen.job.tasks if "run" in task.result.fields}
     for task in seen.job.tasks:
-        if task.state != task_pb2.TASK_STATE_SUCCEEDED or planned is None:
+        if task.state != task_pb2.TASK_STATE_SUCCEEDED or planned is None or task.cached:
             continue
         run = runs.get(task.name, "")
         ends = [one for one in effects if one.what == "end" and (one.task, one.run) == (task.name, run)]
@@ -199,8 +203,31 @@ def _results(found: Found, job_id: str, seen: Seen) -> Iterator[str]:
             yield f"{task.name} was given {task.result['given']}, and not the recorded {before}"
 
 
+def _shared(found: Found, job_id: str, seen: Seen) -> Iterator[str]:
+    planned = _planned(found, seen)
+    for task in seen.job.tasks:
+        if not task.cached or planned is None:
+            continue
+        run = str(task.result["run"])
+        ends = found.ends_of.get(run, ())
+        if len(ends) != 1:
+            yield f"no end, or more than one, of the run {run} whose result {task.name} got"
+            continue
+        maker = found.jobs.get(ends[0].job_id)
+        made = next((one for one in maker.job.tasks if one.name == ends[0].task), None) if maker is not None else None
+        if maker is None or made is None or made.cached or "run" not in made.result or made.result["run"] != run:
+            yield f"{task.name} got the result of the run {run}, which no job is recorded with"
+            continue
+        if not planned.group or (other := _planned(found, maker)) is None or other.group != planned.group:
+            yield f"{task.name} got the result of {maker.job.job_id}, which is not equal to it"
+        if [one.key for one in task.artifacts] != [one.key for one in made.artifacts]:
+            yield f"the files of {task.name} are not those of {maker.job.job_id}, whose result it got"
+
+
 def _attempts(found: Found, job_id: str, seen: Seen) -> Iterator[str]:
     recorded = {task.name: task.attempt for task in seen.job.tasks}
+    # What is taken back from the scheduler because there is a result may be beginning at its worker just then.
+    spared = {task.name for task in seen.job.tasks if task.cached}
     for name in recorded:
         numbers = [event.attempt for event in seen.events if event.task == name]
         if numbers != sorted(numbers):
@@ -212,7 +239,8 @@ def _attempts(found: Found, job_id: str, seen: Seen) -> Iterator[str]:
             continue
         if one.attempt > recorded.get(one.task, 0):
             yield f"attempt {one.attempt} at {one.task} began, which its record knows nothing of"
-        if one.at > ended + TICK and not _zombie(found, one):
+        grace = WAKING if one.task in spared else TICK
+        if one.at > ended + grace and not _zombie(found, one):
             yield f"attempt {one.attempt} at {one.task} began {one.at - ended:.3f} s after the job's end"
         if one.attempt < latest.get(one.task, 0) and not _zombie(found, one):
             yield f"attempt {one.attempt} at {one.task} began after attempt {latest[one.task]}"

@@ -26,7 +26,7 @@ from tutti.v1 import job_pb2
 CLIENTS = 4
 #: Enough that no job dies of what is done to the mesh; what fails then fails on purpose.
 MOST_ATTEMPTS = 60
-KIND = "test.work"
+KIND, SHARED_KIND = "test.work", "test.shared"
 STEPS = ("one", "two", "three")
 
 T = TypeVar("T")
@@ -166,7 +166,7 @@ def spec_of(planned: PlannedJob, log: Path) -> job_pb2.JobSpec:
             labels=labels,
         )
     else:
-        spec = task(KIND, given, labels=labels)
+        spec = task(SHARED_KIND if planned.shape is Shape.SHARED else KIND, given, labels=labels)
     spec.priority = planned.priority  # type: ignore[assignment]  # they are numbered as the contract does
     spec.retry.max_attempts = MOST_ATTEMPTS
     spec.retry.initial_backoff.FromMilliseconds(50)
@@ -183,4 +183,5 @@ def _input(planned: PlannedJob, log: Path) -> dict[str, str | float | bool]:
         "checkpoints": planned.shape is Shape.CHECKPOINTS,
         "failures": 2 if planned.shape is Shape.FLAKY else 0,
         "final": planned.shape is Shape.DOOMED,
+        "given": f"group {planned.group}" if planned.group else "",
     }

@@ -64,14 +64,17 @@ def samples(content: bytes, width: int) -> npt.NDArray[np.float64]:
 
 
 async def expected(http: httpx.AsyncClient, job: dict[str, Any]) -> npt.NDArray[np.float64]:
-    """The sum of the stored sections at the gains that the renders named."""
+    """The sum of the stored sections at the gains that renders and composer named."""
+    faders = next(task["result"]["faders"] for task in job["tasks"] if task["kind"] == "jen1.compose")
+    assert set(faders.values()) - {1.0}
     artifacts = {artifact["name"]: artifact for artifact in job["artifacts"]}
     stems = []
     for task in job["tasks"]:
         if task["kind"] == "muscgen.render":
             sections = [artifacts[each["name"]] for each in task["result"]["sections"]]
             parts = [samples(await fetched(http, section), 3) for section in sections]
-            stems.append(task["checkpoint"]["note"]["preview_gain"] * np.concatenate(parts, axis=1))
+            gain = task["checkpoint"]["note"]["preview_gain"] * faders[task["checkpoint"]["note"]["part"]]
+            stems.append(gain * np.concatenate(parts, axis=1))
     mix = np.sum(stems, axis=0)
     over = np.maximum(np.abs(mix) - KNEE, 0.0)
     room = CEILING - KNEE

@@ -84,17 +84,82 @@ async def test_the_same_seed_makes_the_same_bytes_and_another_one_others(http: h
     assert all(first[name] != other[name] for name in ("master.wav", "composition.mid", "chords.wav"))
 
 
-async def test_music_with_a_seed_is_made_once_and_without_one_each_time(http: httpx.AsyncClient) -> None:
-    async def cached(**options: Any) -> dict[str, bool]:
+@pytest.mark.parametrize(("model", "always"), [("jen1", set()), ("muscgen", set()), ("track", {"parse", "finalize"})])
+async def test_music_with_a_seed_is_made_once_and_without_one_each_time_another(
+    http: httpx.AsyncClient, model: str, always: set[str]
+) -> None:
+    async def asked(**options: Any) -> dict[str, Any]:
         options = {"stems": ["drums", "bass"], **options}
-        job = await made(http, {**BODY, "narrative": "a waltz for two", "options": options, "cache": "on"})
-        return {task["name"]: task["cached"] for task in job["tasks"]}
+        body = {**BODY, "narrative": f"a waltz for {model}", "model": model, "options": options, "cache": "on"}
+        job = await made(http, body)
+        assert job["status"] == "SUCCEEDED", job["failure"]
+        return job
 
-    assert not any((await cached(seed=11)).values())
-    assert all((await cached(seed=11)).values())
-    assert not any((await cached(seed=12)).values())
-    assert not any((await cached()).values())
-    assert not any((await cached()).values())
+    def done(job: dict[str, Any]) -> set[str]:
+        return {task["name"] for task in job["tasks"] if not task["cached"]}
+
+    everything = done(await asked(seed=11))
+    assert {"compose"} | always <= everything
+    assert done(await asked(seed=11)) == always
+    assert done(await asked(seed=12)) == everything
+    # Whoever asks twice wants two pieces.
+    first, second = await asked(), await asked()
+    assert done(first) == done(second) == everything
+    one, other = digests(first), digests(second)
+    assert one["plan.json"] != other["plan.json"]
+    # And each says how it is had again: by the seed that was drawn for it.
+    composed = [next(task for task in job["tasks"] if task["name"] == "compose") for job in (first, second)]
+    drawn, another = (task["result"]["seed"] for task in composed)
+    assert drawn != another
+    if model == "track":
+        artifacts = {artifact["name"]: artifact for artifact in first["artifacts"]}
+        manifest = json.loads(await fetched(http, artifacts["manifest.json"]))
+        assert (manifest["seed"], manifest["request"]["options"]["seed"]) == (drawn, drawn)
+        assert manifest["resolved"]["seed"]["honoured"] == "default"
+        again = await asked(seed=drawn)
+        # The plan now says that its seed was asked for, which is no part of any stem.
+        assert done(again) - always == {"compose", "mix"}
+        assert digests(again)["master.wav"] == one["master.wav"]
+
+
+async def test_changing_one_stem_renders_one_stem(http: httpx.AsyncClient) -> None:
+    body = {"narrative": "pop in A minor for six", "duration": 6, "model": "track"}
+    first = await made(http, {**body, "options": {"seed": 21}})
+    assert first["status"] == "SUCCEEDED", first["failure"]
+    plan = json.loads(await fetched(http, next(each for each in first["artifacts"] if each["name"] == "plan.json")))
+    sections = {each["name"]: each["sha256"] for each in first["artifacts"] if each["task"].startswith("render-")}
+
+    async def rendered(**options: Any) -> tuple[list[str], dict[str, Any]]:
+        """The renders that a worker began to do for the edited plan, and what became of it."""
+        accepted = await http.post("/jobs", json={**body, "options": {"plan": plan, **options}})
+        job = await finished(http, accepted.json()["jobId"])
+        assert job["status"] == "SUCCEEDED", job["failure"]
+        moved = [data for kind, _, data in await sse(http, job["jobId"]) if kind == "task"]
+        begun = [data["task"] for data in moved if data["status"] == "RUNNING"]
+        return [name for name in begun if name.startswith("render-")], job
+
+    assert (await rendered())[0] == []
+    bass = next(track for track in plan["tracks"] if track["stem"] == "bass")
+    for note in bass["notes"]:
+        note["pitch"] += 5
+    begun, job = await rendered()
+    assert begun == ["render-bass"]
+    assert [task["name"] for task in job["tasks"] if task["kind"] == "muscgen.render" and not task["cached"]] == begun
+    now = {each["name"]: each["sha256"] for each in job["artifacts"] if each["task"].startswith("render-")}
+    assert now.keys() == sections.keys()
+    assert {name for name in now if now[name] != sections[name]} == {name for name in now if name.startswith("bass.")}
+    assert digests(job)["master.wav"] != digests(first)["master.wav"]
+    # How it is mixed is nobody's part.
+    plan["mix"]["strips"]["bass"].update(gain_db=-9.0, reverb=0.8)
+    plan["mix"]["loudness_target"] = -20
+    begun, remixed = await rendered()
+    assert begun == []
+    assert digests(remixed)["master.wav"] != digests(job)["master.wav"]
+    # A stem that falls silent is not rendered, and neither is any other.
+    plan["tracks"].remove(next(track for track in plan["tracks"] if track["stem"] == "lead"))
+    begun, without = await rendered()
+    assert begun == ["render-lead"]
+    assert not [each for each in without["artifacts"] if each["name"].startswith("lead.")]
 
 
 async def test_jen1_alone_makes_a_plan_and_no_audio(http: httpx.AsyncClient) -> None:

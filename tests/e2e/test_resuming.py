@@ -31,14 +31,15 @@ SECTIONS = 4
 def digests(job: job_pb2.Job) -> dict[str, str]:
     """Of everything but the manifest, which says when and how long."""
     assert job.state == job_pb2.JOB_STATE_SUCCEEDED, job.failure
-    found = {artifact.name: artifact.sha256 for artifact in job.artifacts if not artifact.task.startswith("render-")}
+    found = {artifact.name: artifact.sha256 for artifact in job.artifacts}
     assert {"master.wav", "drums.wav", "bass.wav", "composition.mid"} <= found.keys()
-    # The sections as the renders name them: those of earlier attempts are not on the job's list.
+    assert len(found) == len(job.artifacts), "something is listed twice"
     for task in job.tasks:
         if task.kind == "muscgen.render":
+            # Whoever made them, the sections of the result are on the list, and no others.
             sections = structs.to_dict(task.result)["sections"]
             assert len(sections) == SECTIONS
-            found |= {section["name"]: section["sha256"] for section in sections}
+            assert [section["key"] for section in sections] == [artifact.key for artifact in task.artifacts]
     del found["manifest.json"]
     return found
 
@@ -77,3 +78,6 @@ async def test_a_render_goes_on_from_its_last_section_and_sounds_as_if_nothing_h
                 assert kept[task.name]
                 assert len(kept[task.name]) + len(made[task.name]) == SECTIONS
                 assert not set(kept[task.name]) & set(made[task.name])
+                assert [artifact.name for artifact in task.artifacts] == [*kept[task.name], *made[task.name]]
+                assert {artifact.key.split("/")[2] for artifact in task.artifacts} == {"1", "2"}
+                assert all(artifact.url for artifact in task.artifacts)

@@ -9,7 +9,7 @@ import pytest
 from services.gateway import schemas
 from tests.fixtures.gateway import RunningGateway, running
 from tests.fixtures.orchestrator import POOR_OWNER, MemoryOrchestrator, serving
-from tutti import errors
+from tutti import errors, structs
 from tutti.v1 import job_pb2
 
 JSON = {"Content-Type": "application/json"}
@@ -22,7 +22,7 @@ async def orchestrator() -> MemoryOrchestrator:
 
 @pytest.fixture
 async def gateway(orchestrator: MemoryOrchestrator) -> AsyncIterator[RunningGateway]:
-    async with serving(orchestrator) as address, running(address, max_body_bytes=4096) as gateway:
+    async with serving(orchestrator) as address, running(address, max_body_bytes=2048, max_job_bytes=4096) as gateway:
         yield gateway
 
 
@@ -204,6 +204,21 @@ async def test_a_body_that_declares_to_be_too_large_is_refused(gateway: RunningG
     problem = await refused(gateway, 413, "POST", "/jobs", json={"narrative": "x" * 5000})
     assert problem.reason == "BODY_TOO_LARGE"
     assert "4096" in problem.detail
+
+
+async def test_a_submission_may_be_larger_than_other_bodies(gateway: RunningGateway) -> None:
+    assert (await gateway.http.post("/jobs", json={"narrative": "x" * 3000})).status_code == 202
+    problem = await refused(gateway, 413, "POST", "/jobs/dead/discard", json={"jobIds": ["x" * 3000]})
+    assert "2048" in problem.detail
+
+
+async def test_a_large_submission_is_read_like_a_small_one(orchestrator: MemoryOrchestrator) -> None:
+    notes = [{"start": start, "pitch": 60} for start in range(20_000)]
+    body: dict[str, Any] = {"narrative": "x", "options": {"plan": {"tracks": [{"notes": notes}]}}}
+    async with serving(orchestrator) as address, running(address) as gateway:
+        job_id = (await gateway.http.post("/jobs", json=body)).json()["jobId"]
+        assert structs.to_dict(orchestrator.jobs[job_id].spec.music.options) == body["options"]
+        assert (await refused(gateway, 400, "POST", "/jobs", json={**body, "tempo": 1})).field == "tempo"
 
 
 async def test_a_body_that_grows_too_large_is_refused(gateway: RunningGateway) -> None:

@@ -80,6 +80,47 @@ async def test_what_was_read_from_the_words_gives_way_to_what_was_asked_for(trit
     assert (composed["bpm"], composed["key"], composed["seed"]) == (90, "F minor", "18446744073709551615")
 
 
+async def test_a_seed_that_was_drawn_with_the_words_is_the_plans_and_not_said_to_be_asked_for(
+    triton: Triton, tmp_path: Path
+) -> None:
+    context = LocalContext(tmp_path)
+    parsed = await run(parse.handler(None), context, {"narrative": "jazz", "duration": 4, "options": {}})
+    given = {"request": parsed["request"], "options": {"seed": parsed["seed"]}}
+    composed = await run(compose.handler(triton), context, given)
+    plan = json.loads(context.path(composed["plan"]).read_bytes())
+    assert composed["seed"] == parsed["seed"] == str(plan["seed"])
+    assert plan["resolved"]["seed"] == {"value": plan["seed"], "honoured": "default", "confidence": None}
+
+
+async def test_a_stem_is_rendered_from_its_part_as_from_the_whole(triton: Triton, tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    stems = ["bass", "lead", "pad"]
+    input = {"narrative": "funk without a pad", "duration": 6.0, "options": {"seed": 5}, "parts": stems}
+    composed = await run(compose.handler(triton), context, input)
+    assert list(composed["parts"]) == stems
+
+    async def sections(stem: str, plan: Result) -> list[Result]:
+        made = await run(render.handler(triton), context, {"plan": plan, "stem": stem})
+        return [{name: each[name] for name in ("name", "size", "sha256")} for each in made["sections"]]
+
+    for stem, playing in (("bass", True), ("lead", True), ("pad", False)):
+        from_part = await sections(stem, composed["parts"][stem])
+        assert from_part == await sections(stem, composed["plan"])
+        assert bool(from_part) == playing
+
+
+async def test_an_engine_that_plays_everything_at_once_is_given_the_whole(
+    triton: Triton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stem_by_stem = compose.handler(triton).cache_version
+    monkeypatch.setenv("MUSCGEN_ENGINE", "musicgen")
+    handler = compose.handler(triton)
+    composed = await run(handler, LocalContext(tmp_path), {"narrative": "pop", "parts": ["drums", "bass"]})
+    assert composed["parts"] == {"drums": composed["plan"], "bass": composed["plan"]}
+    # What was composed for one engine is not taken for what was composed for the other.
+    assert handler.cache_version != stem_by_stem
+
+
 async def test_sung_words_come_with_their_times(triton: Triton, tmp_path: Path) -> None:
     context = LocalContext(tmp_path)
     options = {"seed": 5, "mode": "lyrics-first", "lyrics": "The sea is wide\nThe night is long"}

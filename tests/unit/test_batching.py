@@ -74,6 +74,21 @@ async def test_a_batch_holds_no_more_than_it_may_and_order_is_kept() -> None:
     await gathering.close()
 
 
+async def test_what_is_heavy_goes_in_fewer_items_and_what_is_too_heavy_alone() -> None:
+    sink = Sink()
+    gathering: Batcher[int, int] = Batcher(sink.flush, name="test", weigh=lambda item: item, max_weight=10)
+    sink.open.clear()
+    futures = [gathering.submit(1)]
+    await asyncio.sleep(0)
+    futures += [gathering.submit(item) for item in (4, 6, 1, 99, 99, 10, 2, 3)]
+
+    sink.open.set()
+
+    assert await asyncio.gather(*futures) == [2, 8, 12, 2, 198, 198, 20, 4, 6]
+    assert sink.batches == [[1], [4, 6], [1], [99], [99], [10], [2, 3]]
+    await gathering.close()
+
+
 async def test_results_keep_their_order_over_many_batches() -> None:
     sink = Sink()
     gathering = batcher(sink, max_items=7)

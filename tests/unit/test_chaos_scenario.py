@@ -1,10 +1,13 @@
 """Scenarios of the chaos suite: repeatable, and complete where there is time."""
 
+from collections import defaultdict
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos import scenario
-from tests.chaos.scenario import PAUSES, Shape, What
+from tests.chaos import scenario, workload
+from tests.chaos.scenario import PAUSES, PlannedJob, Shape, What
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
 
@@ -32,6 +35,25 @@ def test_jobs_and_faults_come_in_time_and_in_order(seed: int) -> None:
         assert times == sorted(times)
         assert 0 <= times[0] <= times[-1] <= 30
     assert [one.number for one in drawn.jobs] == list(range(50))
+
+
+def test_some_jobs_are_equal_to_each_other_and_to_no_others() -> None:
+    jobs = scenario.draw(1, jobs=500, seconds=30).jobs
+    groups: dict[int, list[PlannedJob]] = defaultdict(list)
+    for job in jobs:
+        groups[job.group].append(job)
+    assert {job.shape for job in groups.pop(0)} == set(Shape) - {Shape.SHARED}
+    assert len(groups) > 5
+    inputs = []
+    for alike in groups.values():
+        specs = [workload.spec_of(job, Path("effects.log")) for job in alike]
+        assert {spec.task.kind for spec in specs} == {workload.SHARED_KIND}
+        assert all(spec.task.input == specs[0].task.input for spec in specs)
+        inputs.append(specs[0].task.input.SerializeToString(deterministic=True))
+    assert len(set(inputs)) == len(inputs)
+    assert max(map(len, groups.values())) > 2
+    # What one of them is done for may be given up.
+    assert any(job.cancel_after is not None for alike in groups.values() for job in alike)
 
 
 def test_jobs_are_mixed() -> None:

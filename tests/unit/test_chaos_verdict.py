@@ -117,6 +117,44 @@ def found(
     return Found(**given)  # type: ignore[arg-type]
 
 
+OTHER = "job-1"
+
+
+def spared(*, run: str = RUN, key: str = "job-0/main/2/run.txt") -> job_pb2.Job:
+    """A job whose task got the result of the good one."""
+    job = job_pb2.Job(
+        job_id=OTHER,
+        spec=job_pb2.JobSpec(labels={"chaos": "1"}),
+        state=job_pb2.JOB_STATE_SUCCEEDED,
+        revision=3,
+        last_event_id="3-0",
+        end_time=timestamp(END_MS),
+    )
+    task = job.tasks.add(name="main", state=task_pb2.TASK_STATE_SUCCEEDED, attempt=1, cached=True)
+    task.result.update({"run": run, "given": "group 1"})
+    sha256 = hashlib.sha256(RUN.encode()).hexdigest()
+    task.artifacts.add(name="run.txt", sha256=sha256, key=key)
+    return job
+
+
+def sharing(other: job_pb2.Job, *, group: int = 1, effects: Sequence[Effect] | None = None) -> Found:
+    made = good_job()
+    made.tasks[0].artifacts[0].key = "job-0/main/2/run.txt"
+    alike = replace(PLANNED, shape=Shape.SHARED, group=1)
+    log = [
+        event(1, job_moved=job_moved(job_pb2.JOB_STATE_QUEUED)),
+        event(2, attempt=1, task_moved=task_moved(task_pb2.TASK_STATE_SUCCEEDED)),
+        event(3, job_moved=job_moved(job_pb2.JOB_STATE_SUCCEEDED)),
+    ]
+    jobs = (alike, replace(alike, number=1, group=group, shape=Shape.SHARED if group else Shape.ECHO))
+    return found(
+        scenario=Scenario(seed=1, seconds=1.0, partitions=1, jobs=jobs, faults=()),
+        accepted={0: Accepted(job_ids=[JOB]), 1: Accepted(job_ids=[OTHER])},
+        jobs={JOB: Seen(job=made, events=good_log()), OTHER: Seen(job=other, events=log)},
+        effects=effects,
+    )
+
+
 def violations(evidence: Found) -> set[str]:
     return {one.check for one in verdict.judge(evidence)}
 
@@ -209,6 +247,38 @@ def test_a_result_of_another_attempt_is_seen() -> None:
 
 def test_an_artifact_of_another_execution_is_seen() -> None:
     assert violations(found(job=changed(lambda job: setattr(job.tasks[0].artifacts[0], "sha256", "")))) == {"results"}
+
+
+def test_a_result_may_be_that_of_an_equal_job() -> None:
+    assert verdict.judge(sharing(spared())) == []
+
+
+def test_a_shared_result_that_no_execution_brought_forth_is_lost() -> None:
+    evidence = sharing(spared(run="run9"))
+    assert violations(evidence) == {"shared"}
+    assert verdict.lost(evidence) == 1
+
+
+def test_a_shared_result_that_nobody_is_recorded_with_is_seen() -> None:
+    # As if it had been taken from an attempt that was given up.
+    given_up = effect("end", 991.0, attempt=1, run="run1", number=2)
+    assert violations(sharing(spared(run="run1"), effects=[*good_effects(), given_up])) == {"shared"}
+
+
+def test_a_result_of_a_job_that_is_not_equal_is_seen() -> None:
+    assert violations(sharing(spared(), group=2)) == {"shared"}
+    assert violations(sharing(spared(), group=0)) == {"shared"}
+
+
+def test_files_of_another_job_than_the_result_are_seen() -> None:
+    assert violations(sharing(spared(key="job-7/main/1/run.txt"))) == {"shared"}
+
+
+def test_one_that_was_spared_may_have_been_beginning_just_then() -> None:
+    begun = effect("begin", 1_001.0, attempt=1, run="run3")._replace(job_id=OTHER)
+    assert violations(sharing(spared(), effects=[*good_effects(), begun])) == set()
+    late = begun._replace(at=1_100.0)
+    assert violations(sharing(spared(), effects=[*good_effects(), late])) == {"attempts"}
 
 
 @pytest.mark.parametrize(

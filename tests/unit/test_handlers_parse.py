@@ -85,7 +85,8 @@ async def test_what_the_model_reads_is_handed_on_with_the_words(tmp_path: Path) 
     assert result["by"] == f"ollama:{MODEL}"
     assert context.logged == []
     request = await stored.read_json(context, result["request"], field="request")
-    assert request == {"narrative": "calm jazz, no drums", "duration": 12, "options": {"seed": 7}, "parsed": GOOD}
+    words = {"narrative": "calm jazz, no drums", "duration": 12, "options": {"seed": 7}}
+    assert request == {**words, "parsed": GOOD, "seed": "7"}
 
 
 async def test_the_model_is_asked_as_ollama_wants_it_and_for_the_same_answer_each_time(tmp_path: Path) -> None:
@@ -166,3 +167,25 @@ async def test_without_a_model_the_words_are_left_to_the_composer(tmp_path: Path
     context = LocalContext(tmp_path)
     result = await parsed(None, context)
     assert (result["parsed"], result["by"], context.logged) == ({}, "rules", [])
+
+
+async def test_the_seed_is_the_one_that_was_asked_for_or_that_of_a_plan_that_was_given(tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    largest = str(2**64 - 1)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"seed": 7}, "7"),
+        ({"seed": largest, "plan": {"seed": 5}}, largest),
+        ({"plan": {"seed": 5}}, "5"),
+    ]
+    for options, seed in cases:
+        result = await parsed(None, context, options=options)
+        request = await stored.read_json(context, result["request"], field="request")
+        assert (result["seed"], request["seed"], request["options"]) == (seed, seed, options)
+
+
+async def test_without_one_each_request_gets_another(tmp_path: Path) -> None:
+    context = LocalContext(tmp_path)
+    asked: list[dict[str, Any]] = [{}, {}, {"plan": {}}, {"plan": 3}]
+    found = [await parsed(None, context, options=options) for options in asked]
+    assert len({result["seed"] for result in found}) == len({result["request"]["sha256"] for result in found}) == 4
+    assert all(result["seed"].isdigit() and int(result["seed"]) < 2**53 for result in found)

@@ -347,6 +347,25 @@ def test_what_a_failed_attempt_stored_is_gone_from_the_next_one() -> None:
     assert again.tasks["main"].progress is None
 
 
+def test_what_an_attempt_goes_on_from_is_listed_with_what_it_stores_and_each_once() -> None:
+    def section(number: int, attempt: int) -> task_pb2.Update:
+        return stored(name=f"{number}.wav", attempt=attempt, lease=f"1-{attempt}")
+
+    def files(record: JobRecord) -> list[str]:
+        return [artifact.key.split("/", 2)[-1] for artifact in record.tasks["main"].artifacts]
+
+    kept = checkpointed(artifacts=[section(number, 1).artifact for number in (0, 1)])
+    first = after(begun(), started(), section(0, 1), section(1, 1), kept, section(2, 1))
+    second = after(first, lost(), started(attempt=2, lease="1-2"))
+    assert files(second) == ["1/0.wav", "1/1.wav"]
+    third = after(second, section(2, 2), lost(attempt=2, lease="1-2"), started(attempt=3, lease="1-3"))
+    assert files(third) == ["1/0.wav", "1/1.wav"]
+
+    # One that is made again all the same takes the place of the one before.
+    done = after(third, section(1, 3), section(2, 3))
+    assert files(done) == ["1/0.wav", "3/1.wav", "3/2.wav"]
+
+
 def test_a_checkpoint_outlives_its_attempt() -> None:
     failed_once = after(begun(), started(), checkpointed(note={"section": 3}), failed())
 

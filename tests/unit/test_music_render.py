@@ -168,6 +168,29 @@ def test_pieces_come_section_by_section_and_stem_by_stem() -> None:
         assert piece.last_of_section == (end == edges[piece.section + 1])
 
 
+def test_many_short_sections_are_rendered_together_and_sound_the_same() -> None:
+    plan = dense("rock", seconds=40.0, bpm=240.0)
+    short = [Section(name=f"bar {i}", kind="verse", start_bar=i, bars=1, energy=0.5) for i in range(40)]
+    many = replace(
+        plan,
+        bpm=300.0,
+        time_signature=2,
+        sections=tuple(short) + tuple(replace(short[0], name=f"bar {i}", start_bar=i) for i in range(40, 100)),
+    )
+    assert len(many.section_edges(SAMPLE_RATE)) - 1 == 100
+    edges, names = many.cuts(SAMPLE_RATE)
+    assert len(edges) - 1 == len(names) == 50
+    assert (edges[1], names[1], edges[-1]) == (many.section_edges(SAMPLE_RATE)[2], "bar 2", round(40 * SAMPLE_RATE))
+    pieces = list(render(many, stems=["bass"]))
+    assert list(dict.fromkeys(piece.section_name for piece in pieces)) == list(names)
+    assert [piece.section for piece in pieces if piece.last_of_section] == list(range(50))
+    (audio,) = stems(pieces).values()
+    (uncut,) = stems(list(render(replace(many, sections=()), stems=["bass"]))).values()
+    assert float(np.abs(audio - uncut).max()) < 1e-6
+    later = [piece.audio.tobytes() for piece in render(many, stems=["bass"], first_section=49)]
+    assert later == [piece.audio.tobytes() for piece in pieces if piece.section == 49]
+
+
 @pytest.mark.parametrize("genre", COLOURS)
 def test_stems_are_clean_and_loud_enough_and_end_in_silence(genre: str) -> None:
     plan = dense(genre, seconds=5.0)

@@ -90,3 +90,15 @@ def test_an_input_without_results_to_draw_on_is_handed_on_untouched() -> None:
     given = structs.from_dict({"price": "${not.a.reference}"})
 
     assert resolved_input(given, {}) is given
+
+
+def test_a_few_words_do_not_become_more_than_can_be_handed_on() -> None:
+    results = {"compose": {"text": "x" * 60_000, "title": "Dawn"}}
+    many = ["${compose.result.text}"] * 139
+
+    assert len(resolved({"x": many}, results)["x"]) == 139
+    for given in ([*many, many[0]], " ".join([*many, many[0]])):
+        with pytest.raises(errors.InvalidInput, match="references") as caught:
+            resolved({"x": given}, results)
+        assert caught.value.field == "input"
+    assert len(resolved({"x": ["${compose.result.title}"] * 3_000}, results)["x"]) == 3_000

@@ -25,9 +25,11 @@ def refused(**music: Any) -> errors.InvalidInput:
 
 
 def test_what_was_asked_for_reaches_the_composer() -> None:
-    found = composing(narrative="calm piano", duration=seconds(12.5), options={"bpm": 90, "key": "F# minor"})
+    asked = {"narrative": "calm piano", "duration": seconds(12.5), "options": {"bpm": 90, "key": "F# minor"}}
+    found = composing(model="jen1", **asked)
 
     assert found == {"narrative": "calm piano", "duration": 12.5, "options": {"bpm": 90, "key": "F# minor"}}
+    assert composing(model="muscgen", **asked) == {**found, "parts": list(music.plan.STEMS)}
 
 
 def test_without_a_duration_it_lasts_half_a_minute() -> None:
@@ -42,12 +44,16 @@ def planned(**music: Any) -> dict[str, job_pb2.PlannedTask]:
     return {task.name: task for task in compile_spec(music_spec(**music), Kinds()).tasks}
 
 
-def test_each_stem_is_rendered_by_a_task_of_its_own_from_the_composers_plan() -> None:
+def test_each_stem_is_rendered_by_a_task_of_its_own_from_its_part_of_the_plan() -> None:
     tasks = planned(model="muscgen")
 
     renders = [task for task in tasks.values() if task.kind == "muscgen.render"]
     assert [structs.to_dict(task.input)["stem"] for task in renders] == list(music.plan.STEMS)
-    assert all(structs.to_dict(task.input)["plan"] == "${compose.result.plan}" for task in renders)
+    assert [structs.to_dict(task.input)["plan"] for task in renders] == [
+        f"${{compose.result.parts.{stem}}}" for stem in music.plan.STEMS
+    ]
+    assert structs.to_dict(tasks["compose"].input)["parts"] == list(music.plan.STEMS)
+    assert structs.to_dict(tasks["mix"].input)["plan"] == "${compose.result.plan}"
     assert all(list(task.needs) == ["compose"] for task in renders)
 
 
@@ -63,6 +69,7 @@ def test_only_the_stems_that_were_chosen_are_rendered() -> None:
     tasks = planned(model="muscgen", options={"stems": ["bass", "drums"]})
 
     assert list(tasks) == ["compose", "render-drums", "render-bass", "mix"]
+    assert structs.to_dict(tasks["compose"].input)["parts"] == ["drums", "bass"]
 
 
 def test_a_track_begins_with_its_words_and_ends_with_its_manifest() -> None:
@@ -71,6 +78,13 @@ def test_a_track_begins_with_its_words_and_ends_with_its_manifest() -> None:
     assert list(tasks) == ["parse", "compose", "render-drums", "mix", "finalize"]
     assert list(tasks["compose"].needs) == ["parse"]
     assert set(tasks["finalize"].needs) == {"parse", "compose", "render-drums", "mix"}
+
+
+def test_the_seed_of_a_track_is_settled_with_its_words() -> None:
+    composing = structs.to_dict(planned(model="track", options={"seed": 7})["compose"].input)
+
+    # Where the composer's results are told apart by it.
+    assert composing["options"] == {"seed": "${parse.result.seed}"}
 
 
 def test_a_reference_is_analyzed_beside_the_parsing() -> None:

@@ -36,7 +36,16 @@ class Job:
         #: (key, start, end)
         self.asked: list[tuple[str, int, int]] = []
 
-    def section(self, stem: str, audio: Audio, gain: float = 1.0, bits: int = 24, *, checkpoint: bool = True) -> None:
+    def section(
+        self,
+        stem: str,
+        audio: Audio,
+        gain: float = 1.0,
+        bits: int = 24,
+        *,
+        checkpoint: bool = True,
+        part: str = "",
+    ) -> None:
         path = self._directory / f"{stem}.{len(self._stored[stem]):03d}.wav"
         write_audio(path, audio, name="wav", source_rate=44_100, bits=bits)
         content = path.read_bytes()
@@ -48,14 +57,14 @@ class Job:
         addressed.url = f"http://store/{path.name}"
         self.say(stem, artifact=addressed)
         if checkpoint:
-            note = structs.from_dict({"preview_gain": gain})
+            note = structs.from_dict({"preview_gain": gain, **({"part": part} if part else {})})
             self.say(stem, checkpoint=task_pb2.Checkpoint(note=note, artifacts=self._stored[stem]))
 
     def ended(self, stem: str, state: task_pb2.TaskState.ValueType = task_pb2.TASK_STATE_SUCCEEDED) -> None:
         self.say(stem, task_moved=job_pb2.Event.TaskMoved(state=state))
 
-    def say(self, stem: str, **what: object) -> None:
-        self._events.put_nowait(job_pb2.Event(task=f"render-{stem}", **what))  # type: ignore[arg-type]
+    def say(self, stem: str, *, task: str = "", **what: object) -> None:
+        self._events.put_nowait(job_pb2.Event(task=task or f"render-{stem}", **what))  # type: ignore[arg-type]
 
     def rest(self) -> None:
         self._events.put_nowait(None)
@@ -103,6 +112,18 @@ async def test_the_sections_of_all_stems_are_added_up_at_their_gains(job: Job) -
         job.ended(stem)
     wanted = np.concatenate([0.5 * a + 1.5 * b for a, b in zip(first, second, strict=True)], axis=1)
     assert np.abs(await job.heard() - wanted).max() < STEP
+
+
+async def test_a_stem_of_a_part_is_as_loud_as_the_composer_says_whoever_rendered_it(job: Job) -> None:
+    faders = structs.from_dict({"faders": {"drums": 0.5, "bass": 2.0}})
+    composed = job_pb2.Event.TaskMoved(state=task_pb2.TASK_STATE_SUCCEEDED, result=faders)
+    job.say("drums", task="compose", task_moved=composed)
+    job.section("drums", noise(1), gain=0.8, part="drums")
+    job.ended("drums")
+    # Of one that was rendered from a whole plan, the render has said all there is to say.
+    job.section("bass", noise(2), gain=0.9)
+    job.ended("bass")
+    assert np.abs(await job.heard() - (0.5 * 0.8 * noise(1) + 0.9 * noise(2))).max() < STEP
 
 
 async def test_it_is_heard_as_soon_as_all_stems_have_a_section_and_not_before(job: Job) -> None:

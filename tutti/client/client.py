@@ -205,7 +205,12 @@ class Client(DeadLetters, FleetCalls):
             ) -> Sequence[orchestrator_pb2.CreateJobsResponse.Result]:
                 return await self._create(batch, owner)
 
-            self._creates[owner] = Batcher(flush, name=f"create-jobs-{owner}")
+            self._creates[owner] = Batcher(
+                flush,
+                name=f"create-jobs-{owner}",
+                weigh=orchestrator_pb2.CreateJobRequest.ByteSize,
+                max_weight=rpc.MAX_BATCH_BYTES,
+            )
         return self._creates[owner]
 
     def _drop_idle(self) -> None:

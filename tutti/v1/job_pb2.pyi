@@ -108,7 +108,9 @@ class MusicRequest(_message.Message):
 
     @_builtins.property
     def options(self) -> _struct_pb2.Struct:
-        """Options of the model: bpm, key, time_signature, seed, genre, mood … Unknown ones are refused."""
+        """Options of the model: bpm, key, time_signature, seed, genre, mood … Unknown ones are refused. At most 1 MiB, and a
+        `plan` that is given back besides, at most 8 MiB as JSON: it becomes a file, which a job that is shown names instead.
+        """
 
     def __init__(
         self,
@@ -446,7 +448,9 @@ class Task(_message.Message):
 
     @_builtins.property
     def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.Artifact]:
-        """What the attempt that counts has stored so far."""
+        """What the attempt that counts has stored so far, after what it went on from: files of the last checkpoint that
+        earlier attempts had stored.
+        """
 
     @_builtins.property
     def past_attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PastAttempt]:

@@ -454,7 +454,7 @@ class ListJobsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 200; 0 means 50."""
+    """1 to 200; 0 means 50. A page of large jobs holds fewer."""
     page_token: _builtins.str
     """From the previous answer; empty for the first page."""
     @_builtins.property
@@ -790,7 +790,7 @@ class ListDeadJobsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 200; 0 means 50."""
+    """1 to 200; 0 means 50. A page of large jobs holds fewer."""
     page_token: _builtins.str
     """From the previous answer."""
     reason: _builtins.str

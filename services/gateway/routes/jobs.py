@@ -24,7 +24,7 @@ async def submit(request: Request) -> Response:
     """
     gateway = gateway_of(request)
     owner, idempotency_key = owner_of(request), idempotency_key_of(request)
-    wanted = requests.spec(await requests.submission(request))
+    wanted = await requests.wanted(request)
     job_id = await gateway.client.submit(wanted, request_id=idempotency_key, owner=owner)
     metrics.SUBMITS.inc()
     return Json({"jobId": job_id, "status": "QUEUED"}, 202, {"Location": f"/jobs/{job_id}"})

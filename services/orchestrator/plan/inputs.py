@@ -1,5 +1,6 @@
 """How the results of earlier tasks become the input of a later one: `${<task>.result.<path>}`."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,6 +11,9 @@ from tutti import errors, structs
 
 #: Any reference, for a quick look whether there is one at all.
 MARK = "${"
+#: What references may come to in an input, in bytes: a few words can name the same result many times over, and an order
+#: that is too large for a message would never arrive.
+LARGEST_FILLED = 8 * 1024 * 1024
 _REFERENCE = re.compile(r"\$\{([A-Za-z0-9_-]+)\.result((?:\.[A-Za-z0-9_-]+)*)\}")
 
 
@@ -18,7 +22,7 @@ def resolved_input(given: struct_pb2.Struct, results: Mapping[str, struct_pb2.St
     if not results:
         return given  # a task that needs nothing refers to nothing
     plain = {name: structs.to_dict(result) for name, result in results.items()}
-    return structs.from_dict(_fill(structs.to_dict(given), plain))
+    return structs.from_dict(_fill(structs.to_dict(given), _Results(plain)))
 
 
 def referred_tasks(given: struct_pb2.Struct) -> list[str]:
@@ -38,7 +42,28 @@ def _referred(value: Any) -> Iterator[str]:
             yield from _referred(item)
 
 
-def _fill(value: Any, results: Mapping[str, Any]) -> Any:
+class _Results:
+    """What references stand for, as long as it comes to something that can be handed on."""
+
+    def __init__(self, plain: Mapping[str, Any]) -> None:
+        self._plain = plain
+        self._sizes: dict[str, int] = {}
+        self._left = LARGEST_FILLED
+
+    def look_up(self, match: re.Match[str]) -> Any:
+        found = _look_up(match, self._plain)
+        if match[0] not in self._sizes:
+            self._sizes[match[0]] = len(json.dumps(found))
+        self._left -= self._sizes[match[0]]
+        if self._left < 0:
+            raise errors.InvalidInput(
+                f"input: more than {LARGEST_FILLED:,} bytes with all references filled in; put more into artifacts",
+                field="input",
+            )
+        return found
+
+
+def _fill(value: Any, results: _Results) -> Any:
     if isinstance(value, dict):
         return {key: _fill(item, results) for key, item in value.items()}
     if isinstance(value, list):
@@ -47,8 +72,8 @@ def _fill(value: Any, results: Mapping[str, Any]) -> Any:
         return value
     whole = _REFERENCE.fullmatch(value)
     if whole:
-        return _look_up(whole, results)
-    return _REFERENCE.sub(lambda match: str(_look_up(match, results)), value)
+        return results.look_up(whole)
+    return _REFERENCE.sub(lambda match: str(results.look_up(match)), value)
 
 
 def _look_up(match: re.Match[str], results: Mapping[str, Any]) -> Any:

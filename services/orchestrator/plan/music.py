@@ -6,30 +6,38 @@ A track is parsed, composed, rendered stem by stem, mixed and finalized; muscgen
 from collections.abc import Sequence
 from typing import Any
 
+from google.protobuf import struct_pb2
+
 from services.orchestrator.plan.music_options import STEMS, check_options
 from tutti import errors, structs
 from tutti.v1 import job_pb2
 
 LONGEST_NARRATIVE = 2_000
 SHORTEST_SECONDS, LONGEST_SECONDS, DEFAULT_SECONDS = 1.0, 600.0, 30.0
+#: In bytes, as they are sent on. A melody of 5,000 notes has half of it.
+LARGEST_OPTIONS = 1024 * 1024
 #: What the mix is asked for; everything else is the composer's.
 _OF_THE_MIX = ("bit_depth", "loudness_target", "true_peak", "strength")
 
 #: The composer's, as later tasks refer to it.
 PLAN = "${compose.result.plan}"
+#: What of it a stem's render depends on.
+PART = "${{compose.result.parts.{}}}"
 
 
 def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
     _check_narrative(request.narrative)
     seconds = _seconds(request)
+    _check_size(request.options)
     options = structs.to_dict(request.options)
     check_options(options)
     words = {"narrative": request.narrative, "duration": seconds, "options": options}
     match request.model:
         case "jen1":
-            return job_pb2.Plan(tasks=[_compose(words)])
+            return job_pb2.Plan(tasks=[_task("compose", "jen1.compose", words)])
         case "muscgen":
-            tasks = [_compose(words), *_renders(options)]
+            composing = {**words, "parts": _stems(options)}
+            tasks = [_task("compose", "jen1.compose", composing), *_renders(options)]
             return job_pb2.Plan(tasks=[*tasks, _mix(options, tasks, {})])
         case "track":
             return job_pb2.Plan(tasks=_track(words, options))
@@ -50,7 +58,10 @@ def _track(words: dict[str, Any], options: dict[str, Any]) -> list[job_pb2.Plann
     if "reference_url" in options:
         tasks.append(_task("style", "style.analyze", {"url": options["reference_url"]}))
         followed = {"reference": "${style.result.style}"}
-    tasks.append(_task("compose", "jen1.compose", {**request, **followed}, needs=_names(tasks)))
+    # The seed is drawn with the words where none was asked for; named here, it makes the plan one that can be kept.
+    seed = {"options": {"seed": "${parse.result.seed}"}}
+    composing = {**request, **seed, **followed, "parts": _stems(options)}
+    tasks.append(_task("compose", "jen1.compose", composing, needs=_names(tasks)))
     tasks += _renders(options)
     tasks.append(_mix(options, tasks, followed))
     finalize = {
@@ -64,18 +75,17 @@ def _track(words: dict[str, Any], options: dict[str, Any]) -> list[job_pb2.Plann
     return [*tasks, _task("finalize", "track.finalize", finalize, needs=_names(tasks))]
 
 
-def _compose(words: dict[str, Any]) -> job_pb2.PlannedTask:
-    return _task("compose", "jen1.compose", words)
+def _stems(options: dict[str, Any]) -> list[str]:
+    return [stem for stem in STEMS if stem in options.get("stems", STEMS)]
 
 
 def _renders(options: dict[str, Any]) -> list[job_pb2.PlannedTask]:
     """A task for each stem, over as many workers as there are. jen1 resolves every option and writes it into the plan;
-    a render needs nothing but that."""
+    a render needs nothing but its part of that, and is not done again where only other parts are new."""
     rate = {"sample_rate": options["sample_rate"]} if "sample_rate" in options else {}
     return [
-        _task(f"render-{stem}", "muscgen.render", {"plan": PLAN, "stem": stem, **rate}, needs=["compose"])
-        for stem in STEMS
-        if stem in options.get("stems", STEMS)
+        _task(f"render-{stem}", "muscgen.render", {"plan": PART.format(stem), "stem": stem, **rate}, needs=["compose"])
+        for stem in _stems(options)
     ]
 
 
@@ -104,6 +114,16 @@ def _check_narrative(narrative: str) -> None:
         raise errors.InvalidInput(
             f"narrative: {len(narrative):,} characters; at most {LONGEST_NARRATIVE:,} are allowed, shorten it",
             field="narrative",
+        )
+
+
+def _check_size(options: struct_pb2.Struct) -> None:
+    """Without the plan that may be given, which is kept elsewhere."""
+    fields = options.fields
+    size = options.ByteSize() - (fields["plan"].ByteSize() if "plan" in fields else 0)
+    if size > LARGEST_OPTIONS:
+        raise errors.InvalidInput(
+            f"options: {size:,} bytes; at most {LARGEST_OPTIONS:,} are allowed, shorten them", field="options"
         )
 
 

@@ -1,14 +1,17 @@
 """`jen1.compose`: a request in words becomes a plan, kept as plan.json and as MIDI, with the words of what is sung."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
 from music import ENGINE
+from music.parts import part
+from music.plan import STEMS
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
+from services.worker.handlers.plans import plays_parts, with_plan
 from services.worker.triton import ModelResponse, Triton
 from tutti.errors import Internal
 from tutti.handlers import Context, Handler, JsonObject
@@ -23,10 +26,12 @@ INPUT_SCHEMA: JsonObject = {
         "narrative": {"type": "string", "maxLength": 2000},
         "duration": {"type": "number", "minimum": 1, "maximum": 600},
         "options": {"type": "object"},
-        # What `prompt.parse` stored, instead of the three.
+        # What `prompt.parse` stored, instead of the three; options beside it outrank those in it.
         "request": stored.SCHEMA,
         # What `style.analyze` found.
         "reference": {"type": "object"},
+        # The stems that are to be rendered, each from a part of its own.
+        "parts": {"type": "array", "items": {"enum": list(STEMS)}, "uniqueItems": True},
     },
     "additionalProperties": False,
 }
@@ -39,10 +44,14 @@ def handler(triton: Triton) -> Handler:
         began = time.monotonic()
         with as_task_failures():
             words = await stored.read_json(context, input["request"], field="request") if "request" in input else input
-            composed = await _composed(triton, context, _request(words, input.get("reference")))
+            options = await with_plan(context, {**words.get("options", {}), **input.get("options", {})})
+            composed = await _composed(triton, context, _request(words, options, input.get("reference")))
         plan = composed.plan
         if plan is None:
             raise Internal(f"{MODEL} ended its stream without a plan.")
+        if _is_drawn(words):
+            # jen1 was asked for it, but nobody else was.
+            plan["resolved"]["seed"]["honoured"] = "default"
         result = {
             "plan": await stored.store_json(context, "plan.json", plan),
             "bpm": plan["bpm"],
@@ -58,6 +67,10 @@ def handler(triton: Triton) -> Handler:
         if composed.lrc:
             lrc = await context.artifact("lyrics.lrc", composed.lrc, type="application/x-lrc")
             result["lyrics"] = stored.described(lrc)
+        if "parts" in input:
+            result["parts"] = await _parts(context, input["parts"], plan, result["plan"])
+            # For the preview, which a part knows nothing of.
+            result["faders"] = {stem: _fader(plan, stem) for stem in input["parts"]}
         return {**result, "seconds": round(time.monotonic() - began, 3)}
 
     return Handler(
@@ -67,22 +80,44 @@ def handler(triton: Triton) -> Handler:
         models=(MODEL,),
         ready=triton.ready,
         close=triton.close,
-        # Without a seed of the caller's own each plan is another.
-        cache_version=ENGINE,
+        # Which parts there are hangs on what renders them.
+        cache_version=ENGINE if plays_parts() else f"{ENGINE}, whole",
+        # Without a seed each plan is another.
         cache_needs=("options.seed",),
         timeout=TIMEOUT,
     )
 
 
-def _request(words: Mapping[str, Any], reference: Mapping[str, Any] | None) -> dict[str, Any]:
+def _is_drawn(words: Mapping[str, Any]) -> bool:
+    """Whether the seed is one that `prompt.parse` has drawn."""
+    return "seed" in words and not words.get("options", {}).keys() & {"seed", "plan"}
+
+
+def _request(
+    words: Mapping[str, Any], options: Mapping[str, Any], reference: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """What the caller gave wins; what was read from the words comes next, and then what a reference sounds like."""
-    given = {name: value for name, value in words.get("options", {}).items() if name not in _NOT_FOR_JEN1}
+    given = {name: value for name, value in options.items() if name not in _NOT_FOR_JEN1}
     named = {"prompt": words.get("narrative"), "duration": words.get("duration"), "reference": reference}
     return {
         **words.get("parsed", {}),
         **given,
         **{name: value for name, value in named.items() if value is not None},
     }
+
+
+async def _parts(
+    context: Context, stems: Sequence[str], plan: Mapping[str, Any], whole: Mapping[str, Any]
+) -> dict[str, Any]:
+    """By stem, what its render is given. An engine that plays everything at once is given everything."""
+    if not plays_parts():
+        return dict.fromkeys(stems, whole)
+    return {stem: await stored.store_json(context, f"plan.{stem}.json", part(plan, stem)) for stem in stems}
+
+
+def _fader(plan: Mapping[str, Any], stem: str) -> float:
+    """What the mix multiplies a stem by, besides bringing it to its usual level."""
+    return float(10 ** (plan["mix"]["strips"].get(stem, {}).get("gain_db", 0.0) / 20))
 
 
 async def _composed(triton: Triton, context: Context, request: Mapping[str, Any]) -> ModelResponse:

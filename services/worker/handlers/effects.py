@@ -1,7 +1,8 @@
-"""A kind for the chaos suite, served only with TUTTI_TEST_HANDLERS=1: it works in sections, and writes everything that
-it does to a log of side effects, so that somebody can judge afterwards which attempts ran, where, and how far.
+"""Kinds for the chaos suite, served only with TUTTI_TEST_HANDLERS=1: they work in sections, and write everything that
+they do to a log of side effects, so that somebody can judge afterwards which attempts ran, where, and how far.
 
-test.work {log, sections, seconds, checkpoints, artifact, failures, final, given}
+test.work   {log, sections, seconds, checkpoints, artifact, failures, final, given}
+test.shared {the same}          of equal ones, one works and all get its result
 
 Its first `failures` attempts fail; with `final` every attempt does, for good. A line of the log reads
 `<what> <time> <job> <task> <attempt> <run> <pid> <number>`: `begin` (the number is where it goes on from), `section`
@@ -13,6 +14,7 @@ import asyncio
 import os
 import secrets
 import time
+from typing import Any
 
 from tutti.handlers import Context, Handler, JsonObject, TaskFailure
 
@@ -82,5 +84,9 @@ def handlers() -> list[Handler]:
         "final": flag,
         "given": {"type": "string"},
     }
-    schema = {"type": "object", "properties": properties, "required": ["log", "sections", "seconds"]}
-    return [Handler(kind="test.work", run=work, input_schema={**schema, "additionalProperties": False})]
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": ["log", "sections", "seconds"]}
+    schema["additionalProperties"] = False
+    return [
+        Handler(kind="test.work", run=work, input_schema=schema),
+        Handler(kind="test.shared", run=work, input_schema=schema, cache_version="1"),
+    ]

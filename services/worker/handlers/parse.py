@@ -1,19 +1,23 @@
 """`prompt.parse`: what a request's words say, as options for the composer.
 
 A language model reads them where one is configured. Without one, or when it does not answer, the composer's own lexicon
-has to do, which reads the words anyway: then nothing is added here.
+has to do, which reads the words anyway: then nothing is added here. Besides, a request that asks for no seed gets one
+here: every time another, and the same for whatever is made of the request from here on.
 """
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from music import seeds
 from music.errors import RequestError
 from music.request import resolve
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
 from services.worker.handlers.ollama import Ollama
+from services.worker.handlers.plans import with_plan
 from tutti.errors import TuttiError
 from tutti.handlers import Context, Handler, JsonObject
 
@@ -35,10 +39,13 @@ def handler(ollama: Ollama | None) -> Handler:
     async def run(context: Context, input: JsonObject) -> JsonObject:
         began = time.monotonic()
         parsed, by = await _parsed(ollama, context, input["narrative"])
-        request = {**input, "parsed": parsed}
         with as_task_failures():
+            options = await with_plan(context, input.get("options", {}))
+            seed = _seed(options)
+            request = {**input, "options": options, "parsed": parsed, "seed": seed}
             kept = await stored.store_json(context, "request.json", request)
-        return {"request": kept, "parsed": parsed, "by": by, "seconds": round(time.monotonic() - began, 3)}
+        seconds = round(time.monotonic() - began, 3)
+        return {"request": kept, "parsed": parsed, "seed": seed, "by": by, "seconds": seconds}
 
     return Handler(
         kind=KIND,
@@ -47,6 +54,13 @@ def handler(ollama: Ollama | None) -> Handler:
         close=None if ollama is None else ollama.close,
         timeout=timedelta(minutes=2),
     )
+
+
+def _seed(options: Mapping[str, Any]) -> str:
+    """As text: a seed may have 64 bits, and a JSON number keeps only 53 of them. A given plan brings its own."""
+    plan = options.get("plan")
+    asked = options.get("seed", plan.get("seed") if isinstance(plan, Mapping) else None)
+    return str(seeds.fresh() if asked is None else asked)
 
 
 async def _parsed(ollama: Ollama | None, context: Context, narrative: str) -> tuple[dict[str, Any], str]:

@@ -1,6 +1,7 @@
 """Plans as tasks are given them: read from the store, with errors that name the field."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,21 @@ from music.plan import Plan, plan_from_dict
 from services.worker.handlers import stored
 from tutti.errors import InvalidInput
 from tutti.handlers import Context
+
+PROCEDURAL = "procedural"
+
+
+def plays_parts() -> bool:
+    """Whether muscgen renders with our own engine, stem by stem, as far as this worker was told."""
+    return (os.environ.get("MUSCGEN_ENGINE") or PROCEDURAL) == PROCEDURAL
+
+
+async def with_plan(context: Context, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options with the plan itself, where one was given and they name the file that it is kept in."""
+    plan = options.get("plan", {})
+    if not stored.is_description(plan):
+        return options
+    return {**options, "plan": await stored.read_json(context, plan, field="options.plan")}
 
 
 async def read_plan(context: Context, description: Mapping[str, Any], *, field: str) -> tuple[dict[str, Any], Plan]:

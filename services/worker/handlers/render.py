@@ -2,7 +2,6 @@
 can be played from then on, and is where a later attempt goes on."""
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -14,7 +13,7 @@ from music import ENGINE
 from music.plan import STEMS, Plan
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
-from services.worker.handlers.plans import read_plan
+from services.worker.handlers.plans import plays_parts, read_plan
 from services.worker.triton import ModelResponse, Triton
 from tutti.artifacts import Artifact
 from tutti.errors import Internal
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
     from music.output import AudioWriter
 
 KIND = "muscgen.render"
-PROCEDURAL = "procedural"
 MODEL = "muscgen"
 TIMEOUT = timedelta(minutes=30)
 INPUT_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {
+        # A whole one, or what the stem's render depends on of it (`music.parts`).
         "plan": stored.SCHEMA,
         "stem": {"enum": list(STEMS)},
         "seed": {"type": "string", "pattern": "^[0-9]{1,20}$"},
@@ -54,16 +53,16 @@ def handler(triton: Triton) -> Handler:
             # How loud the stem is in the preview, which is mixed by whoever plays it.
             gain = await asyncio.to_thread(_preview_gain, plan, stem)
             rate = input.get("sample_rate", DEFAULT_RATE)
-            if stem in plan.stems and len(done) < len(plan.section_edges(rate)) - 1:
+            if stem in plan.stems and len(done) < len(plan.cuts(rate)[1]):
                 request = {name: input[name] for name in _FOR_MUSCGEN if name in input}
                 request |= {"plan": source, "stems": [stem], "sample_rate": rate, "first_section": len(done)}
-                render = _Render(triton, context, stem, gain, done)
+                render = _Render(triton, context, stem, {"preview_gain": gain, **_part_of(plan, stem)}, done)
                 done = await render.run(request)
                 mix_by = render.mix_by
         sections = [stored.described(artifact) for artifact in done]
         seconds = round(time.monotonic() - began, 3)
-        result = {"stem": stem, "sections": sections, "preview_gain": 1.0 if mix_by else gain, "seconds": seconds}
-        return result | ({"mix_by": mix_by} if mix_by else {})
+        balance = {"preview_gain": 1.0, "mix_by": mix_by} if mix_by else {"preview_gain": gain, **_part_of(plan, stem)}
+        return {"stem": stem, "sections": sections, "seconds": seconds, **balance}
 
     return Handler(
         kind=KIND,
@@ -73,7 +72,7 @@ def handler(triton: Triton) -> Handler:
         ready=triton.ready,
         close=triton.close,
         # The plan holds the seed. Of other engines than our own we do not know which weights they have.
-        cache_version=ENGINE if os.environ.get("MUSCGEN_ENGINE", PROCEDURAL) == PROCEDURAL else "",
+        cache_version=ENGINE if plays_parts() else "",
         timeout=TIMEOUT,
     )
 
@@ -86,6 +85,11 @@ def _resumed(context: Context) -> tuple[list[Artifact], str]:
     """Sections that an earlier attempt has finished, in order, and who made them, if they are the whole mix."""
     saved = context.resume_from
     return (list(saved.artifacts), str(saved.note.get("mix_by", ""))) if saved is not None else ([], "")
+
+
+def _part_of(plan: Plan, stem: str) -> dict[str, str]:
+    """What is rendered from a part: its gain wants the composer's fader as well."""
+    return {"part": stem} if plan.leads is not None else {}
 
 
 def _preview_gain(plan: Plan, stem: str) -> float:
@@ -104,9 +108,12 @@ def _opened(path: Path, rate: int) -> "AudioWriter":
 class _Render:
     """Takes the model's pieces of one stem and keeps them by section."""
 
-    def __init__(self, triton: Triton, context: Context, stem: str, preview_gain: float, done: list[Artifact]) -> None:
+    def __init__(
+        self, triton: Triton, context: Context, stem: str, balance: Mapping[str, Any], done: list[Artifact]
+    ) -> None:
         self._triton, self._context, self._stem = triton, context, stem
-        self._preview_gain = preview_gain
+        #: How loud it is in the preview.
+        self._balance = balance
         self._done = list(done)
         #: The engine, when it plays the whole mix under the name of this stem; else empty.
         self.mix_by = ""
@@ -151,6 +158,5 @@ class _Render:
         await asyncio.to_thread(file.close)
         self._done.append(await self._context.artifact(file.path.name, file.path, type="audio/wav"))
         # A mix needs no balance.
-        note: dict[str, Any] = {"sections": len(self._done), "preview_gain": 1.0 if self.mix_by else self._preview_gain}
-        note |= {"mix_by": self.mix_by} if self.mix_by else {}
-        await self._context.checkpoint(note, tuple(self._done))
+        balance = {"preview_gain": 1.0, "mix_by": self.mix_by} if self.mix_by else self._balance
+        await self._context.checkpoint({"sections": len(self._done), **balance}, tuple(self._done))

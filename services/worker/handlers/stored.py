@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from tutti import structs
 from tutti.artifacts import Artifact
 from tutti.errors import InvalidInput
 from tutti.handlers import Context, JsonObject
@@ -28,6 +29,10 @@ SCHEMA: JsonObject = {
 
 def described(artifact: Artifact) -> dict[str, Any]:
     return asdict(artifact)
+
+
+def is_description(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and value.keys() == Artifact.__dataclass_fields__.keys()
 
 
 def artifact_of(description: Mapping[str, Any]) -> Artifact:
@@ -53,6 +58,23 @@ def _loaded(file: Path) -> Any:
 
 
 async def store_json(context: Context, name: str, value: JsonObject) -> dict[str, Any]:
-    # What came through a Struct has its keys in any order; the same value must become the same bytes.
-    content = json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+    """The same value becomes the same bytes, on whatever way it came."""
+    content = await asyncio.to_thread(written, value)
     return described(await context.artifact(name, content, type="application/json"))
+
+
+def written(value: JsonObject) -> bytes:
+    # What came through a Struct has its keys in any order, and knows no 8.0.
+    return json.dumps(_whole(value), ensure_ascii=False, sort_keys=True).encode()
+
+
+def _whole(value: Any) -> Any:
+    """Numbers that are whole, written as such."""
+    match value:
+        case float():
+            return int(value) if value.is_integer() and abs(value) <= structs.LARGEST_WHOLE else value
+        case dict():
+            return {name: _whole(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_whole(item) for item in value]
+    return value

@@ -14,7 +14,7 @@ test.journal {path, steps, seconds, fails}
                                 works in steps with a checkpoint after each, fails its first `fails` attempts, and says
                                 in a file `<begin, end, fail or cancelled> <job> <attempt> <steps done>`
 test.crash  {spare}             kills its own process, unless it is to be spared
-test.work   {log, …}            see `effects`
+test.work, test.shared {log, …} see `effects`
 """
 
 import asyncio
