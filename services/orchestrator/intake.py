@@ -36,6 +36,8 @@ _Answer = str | Claimed | errors.TuttiError
 class _Entering(NamedTuple):
     new: NewJob
     transition: Transition
+    #: A file was stored for it.
+    stored: bool
 
 
 class Intake:
@@ -76,7 +78,7 @@ class Intake:
         entering = await self._prepare(owner, request)
         job_id = entering.new.record.job_id
         answer = await self._submit(entering)
-        settled = _settled(request, job_id, answer)
+        settled = await self._settled(request, entering, answer)
         if isinstance(settled, errors.TuttiError):
             raise settled
         if not isinstance(answer, Claimed):
@@ -90,14 +92,14 @@ class Intake:
         await self._catalogue.learn(kind for request in requests for kind in kinds_of(request.spec))
         prepared = [await self._prepared(owner, request) for request in requests]
         # All of them at once: what is not in by now has not been promised to anybody.
-        entered = [
-            ("", each) if isinstance(each, errors.TuttiError) else (each.new.record.job_id, self._submit(each))
-            for each in prepared
-        ]
-        answers = []
-        for request, (job_id, answer) in zip(requests, entered, strict=True):
-            # An outage is everybody's, and the whole call may be repeated: it is raised, not returned.
-            answers.append(_settled(request, job_id, answer if isinstance(answer, errors.TuttiError) else await answer))
+        entered = [each if isinstance(each, errors.TuttiError) else (each, self._submit(each)) for each in prepared]
+        answers: list[str | errors.TuttiError] = []
+        for request, each in zip(requests, entered, strict=True):
+            if isinstance(each, errors.TuttiError):
+                answers.append(_refused(each))
+            else:
+                # An outage is everybody's, and the whole call may be repeated: it is raised, not returned.
+                answers.append(await self._settled(request, each[0], await each[1]))
         return answers
 
     async def close(self) -> None:
@@ -149,7 +151,21 @@ class Intake:
                 digest=hashlib.sha256(request.spec.SerializeToString(deterministic=True)).hexdigest()[:32],
             ),
             transition=transition,
+            stored=given is not None,
         )
+
+    async def _settled(
+        self, request: orchestrator_pb2.CreateJobRequest, entering: _Entering, answer: _Answer
+    ) -> str | errors.TuttiError:
+        """The job's id, or why there is none. What was stored for a job that did not come to be goes again."""
+        job_id = entering.new.record.job_id
+        settled = _settled(request, job_id, answer)
+        if entering.stored and settled != job_id:
+            try:
+                await self._artifacts.delete_prefix(job_id)
+            except errors.TuttiError as error:
+                log.warning("could not delete what was stored", extra={"job_id": job_id, "error": error.message})
+        return settled
 
     def _door(self, partition: int) -> Batcher[_Entering, _Answer]:
         if partition not in self._doors:
@@ -207,9 +223,12 @@ def _settled(request: orchestrator_pb2.CreateJobRequest, job_id: str, answer: _A
             field="request_id",
             reason="REQUEST_ID_REUSED",
         )
-    if isinstance(answer, errors.TuttiError):
-        metrics.JOBS_REFUSED.labels(reason=answer.reason).inc()
-    return answer
+    return _refused(answer) if isinstance(answer, errors.TuttiError) else answer
+
+
+def _refused(error: errors.TuttiError) -> errors.TuttiError:
+    metrics.JOBS_REFUSED.labels(reason=error.reason).inc()
+    return error
 
 
 def _check_names(owner: str, request_id: str) -> None:

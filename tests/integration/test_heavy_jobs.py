@@ -63,6 +63,8 @@ async def test_the_same_request_with_the_same_plan_is_the_same_job(replica: Repl
     assert await replica.submit(editing({"bpm": 90}), request_id="one") == first
     with pytest.raises(errors.Conflict, match="different job"):
         await replica.submit(editing({"bpm": 91}), request_id="one")
+    # What was stored on the way for the jobs that did not come to be is gone.
+    assert {job.name for job in replica.files.iterdir() if list(job.rglob("given.json"))} == {first}
 
 
 async def test_what_is_refused_leaves_no_file(replica: Replica) -> None:
