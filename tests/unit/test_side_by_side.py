@@ -38,6 +38,17 @@ def test_every_file_that_uses_the_mesh_of_e2e_is_named() -> None:
     assert shares == set(TOGETHER["the mesh of e2e"])
 
 
+def test_cases_of_one_test_stand_in_one_order_and_tests_in_the_order_of_their_file(
+    request: pytest.FixtureRequest,
+) -> None:
+    def named(name: str) -> pytest.Item:
+        return pytest.Function.from_parent(request.node.parent, name=name, callobj=lambda: None)
+
+    items = [named(name) for name in ("test_b[2]", "test_b[1]", "test_a", "test_b[0]")]
+    side_by_side.pytest_collection_modifyitems(items)
+    assert [item.name for item in items] == ["test_b[1]", "test_b[2]", "test_a", "test_b[0]"]
+
+
 def test_who_is_alone_waits_for_those_inside_and_later_ones_wait_for_it() -> None:
     said: list[str] = []
 
