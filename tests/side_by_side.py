@@ -28,6 +28,8 @@ TOGETHER = {
         "tests/integration/test_triton_server.py",
     ),
 }
+#: Takes as long as all other unit tests: begun among the last, it would leave the other processes with nothing to do.
+FIRST = "tests/unit/test_music_checks.py"
 _GROUPS = {path: group for group, paths in TOGETHER.items() for path in paths}
 #: What processes wait for each other at. Files that are there anyway; a lock goes with the process that has it.
 DOOR, ROOM = Path(__file__).with_name("conftest.py"), Path(__file__)
@@ -58,6 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for _, same in groupby(items, key=lambda item: item.nodeid.partition("[")[0])
         for item in sorted(same, key=lambda item: item.nodeid)
     ]
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 # First, so that the time of a test is not running while it waits.
