@@ -125,6 +125,7 @@ async def test_jobs_of_a_killed_orchestrator_are_taken_over_and_watchers_miss_no
         assert (await client.get(job_id)).tasks[0].attempt == 1
 
 
+@pytest.mark.alone
 async def test_a_killed_redis_comes_back_with_everything_that_was_acknowledged(mesh: Mesh, client: Client) -> None:
     await whole(mesh, client)
     ids = [await client.submit(task("test.sleep", {"seconds": 2, "steps": 4})) for _ in range(20)]
