@@ -7,8 +7,10 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-# make test TIERS=tests/unit for the quick ones only.
-TIERS ?= tests/unit tests/integration tests/e2e tests/chaos
+# make test TIERS=tests/unit for the quick ones only. In this order, so that what takes long is not begun last.
+TIERS ?= tests/chaos tests/e2e tests/integration tests/unit
+# Processes that share the tests; most of these wait. 0: all in one, where --pdb and -s work.
+PROCESSES ?= 2
 
 .PHONY: help setup setup-dev demo up test test-musicgen lint format proto bench bench-peers chaos docs lock clean
 
@@ -28,7 +30,7 @@ up: setup ## Start a whole mesh on this machine, until Ctrl-C
 	@$(BIN)/tutti up $(ARGS)
 
 test: setup-dev ## Run every test: TIERS="tests/unit" for some, ARGS="-k words" for pytest
-	@$(BIN)/python -m pytest $(TIERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(TIERS) $(ARGS)
 
 test-musicgen: setup-dev ## Run the tests of the sampled engine, in an environment with torch (6 GB)
 	@scripts/setup-musicgen.sh

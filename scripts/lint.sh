@@ -41,10 +41,17 @@ docs_are_fresh() {
     python scripts/config_docs.py --check && python scripts/openapi.py --check && python scripts/api_docs.py --check
 }
 
+types() {
+    check "mypy" mypy
+    check "mypy scripts" mypy scripts
+    printf '%s\n' ${failed[@]+"${failed[@]}"} >"$scratch/failed"
+}
+
+# As long as all others together: beside them, and shown after them.
+types >"$scratch/types" 2>&1 &
+types=$!
 check "ruff check" ruff check
 check "ruff format" ruff format --check
-check "mypy" mypy
-check "mypy scripts" mypy scripts
 check "imports" python -m pytest -q --no-header tests/unit/test_imports.py
 check "stubs" stubs_are_fresh
 check "docs" docs_are_fresh
@@ -56,6 +63,10 @@ else
     check "buf lint" buf lint
     check "buf generate" buf_makes_the_same
 fi
+
+wait "$types" || failed+=("types")
+cat "$scratch/types"
+while read -r name; do [ -z "$name" ] || failed+=("$name"); done <"$scratch/failed"
 
 if [ ${#failed[@]} -gt 0 ]; then
     echo "lint: failed: $(printf '%s, ' "${failed[@]}" | sed 's/, $//')"

@@ -6,6 +6,13 @@ import random
 import pytest
 
 import tutti  # noqa: F401  says how gRPC shall run, before any test imports it
+from tests.side_by_side import (
+    pytest_collection_modifyitems,
+    pytest_runtest_protocol,
+    pytest_xdist_make_scheduler,
+)
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol", "pytest_xdist_make_scheduler"]
 
 _PREFIXES = ("TUTTI_", "ARTIFACT_", "AWS_", "LOG_", "MODEL_S3_", "MUSCGEN_", "ORCHESTRATOR_", "OTEL_", "RATE_LIMIT_")
 _NAMES = {

@@ -12,6 +12,7 @@ SEED, JOBS, SECONDS = 20, 150, 25.0
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(480)  # a mesh that loses something is given its time to find it again
 async def test_nothing_is_lost_while_parts_are_killed_paused_and_restarted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

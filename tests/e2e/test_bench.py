@@ -5,9 +5,12 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench import processor
 
 
+@pytest.mark.alone
 async def test_the_cost_of_a_job_is_measured_by_part_and_phase(tmp_path: Path) -> None:
     file = tmp_path / "cost.json"
     command = (sys.executable, "-m", "bench.cost", "--jobs", "500", "--rounds", "1", "--json", str(file))

@@ -290,6 +290,7 @@ async def test_a_lone_scheduler_that_was_paused_goes_on_where_it_was(tmp_path: P
         assert await metric(scheduler, "tutti_attempts_lost_total") == 0
 
 
+@pytest.mark.alone
 async def test_a_standby_leads_soon_with_default_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with (
         running_mesh(tmp_path / "data", schedulers=2, environment={}) as mesh,

@@ -10,7 +10,7 @@ import pytest
 from tutti.client import Client, music
 from tutti.v1 import job_pb2
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow, pytest.mark.alone]
 
 TRACKS = 5
 SECONDS = 30

@@ -156,6 +156,7 @@ async def _run(client: Client, spec: job_pb2.JobSpec, heard: list[job_pb2.Event]
     return log
 
 
+@pytest.mark.alone
 async def test_a_killed_redis_comes_back_with_everything_that_was_acknowledged(mesh: Mesh, client: Client) -> None:
     await whole(mesh, client)
     ids = [await client.submit(task("test.sleep", {"seconds": 2, "steps": 4})) for _ in range(20)]

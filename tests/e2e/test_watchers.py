@@ -123,6 +123,7 @@ async def talking(client: Client, *, lines: int, each: int, pause: float, delay:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_a_thousand_watchers_see_every_event_once_and_the_slow_ones_hold_nobody_up(
     mesh: Mesh, client: Client
 ) -> None:

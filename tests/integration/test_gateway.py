@@ -9,6 +9,7 @@ import pytest
 from services.gateway import schemas
 from tests.fixtures.gateway import RunningGateway, running
 from tests.fixtures.orchestrator import POOR_OWNER, MemoryOrchestrator, serving
+from tests.fixtures.waiting import eventually_true
 from tutti import errors, structs
 from tutti.v1 import job_pb2
 
@@ -270,7 +271,12 @@ async def test_without_an_orchestrator_the_gateway_lives_and_is_not_ready(orches
 
         async with serving(orchestrator, address):
             assert (await gateway.http.post("/jobs", json={"narrative": "x"})).status_code == 202
-            assert (await gateway.http.get("/ready")).status_code == 200
+
+            async def ready() -> bool:
+                return (await gateway.http.get("/ready")).status_code == 200
+
+            # It asks over a connection of its own, which tries again at a moment of its own.
+            await eventually_true(ready)
 
 
 async def test_a_gateway_with_an_orchestrator_is_ready(gateway: RunningGateway) -> None:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -140,3 +141,9 @@ def test_doctor_tells_who_has_the_gateways_port(tmp_path: Path, monkeypatch: pyt
         finding = doctor.gateway_port(tmp_path)
     assert (finding.good, finding.detail) == (None, "taken")
     assert "--gateway-port" in finding.remedy
+
+
+@pytest.mark.parametrize("heavy", ["numpy", "tritonclient", "opentelemetry.exporter"])
+def test_a_command_waits_for_nothing_that_it_may_not_need(heavy: str) -> None:
+    program = f"import sys, tutti.cli.main; sys.exit({heavy!r} in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

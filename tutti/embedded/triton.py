@@ -14,12 +14,14 @@ import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
-from tritonclient.grpc.aio import InferenceServerClient
-from tritonclient.utils import InferenceServerException
 
 from tutti.errors import DeadlineExceeded, PreconditionFailed
+
+if TYPE_CHECKING:
+    from tritonclient.grpc.aio import InferenceServerClient
 
 LOOPBACK = "127.0.0.1"
 INSTALL_COMMAND = "pip install 'tutti-mesh[embedded]'"
@@ -182,6 +184,9 @@ def _prepended(variable: str, *directories: Path) -> str:
 
 async def wait_ready(grpc_address: str, timeout: float) -> None:
     """Return once the server and all its models are ready; raises DeadlineExceeded after `timeout` seconds."""
+    # It needs numpy, which the commands that only talk to a mesh need not wait for.
+    from tritonclient.grpc.aio import InferenceServerClient
+
     client = InferenceServerClient(grpc_address)
     try:
         async with asyncio.timeout(timeout):
@@ -196,7 +201,9 @@ async def wait_ready(grpc_address: str, timeout: float) -> None:
         await client.close()
 
 
-async def _is_ready(client: InferenceServerClient) -> bool:
+async def _is_ready(client: "InferenceServerClient") -> bool:
+    from tritonclient.utils import InferenceServerException
+
     try:
         return bool(await client.is_server_ready(client_timeout=1.0))
     except (InferenceServerException, grpc.RpcError):

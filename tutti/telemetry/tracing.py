@@ -5,22 +5,28 @@ Without one, `span` costs a function call: the hot path pays nothing for traces 
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from tutti.telemetry import context
 
-_provider: TracerProvider | None = None
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+_provider: "TracerProvider | None" = None
 
 
 def start(*, service: str, instance: str, endpoint: str) -> None:
     global _provider
     if not endpoint:
         return
+    # A quarter of the time that a process takes to start, for what most have no use for.
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     resource = Resource.create({"service.name": f"tutti-{service}", "service.instance.id": instance})
     _provider = TracerProvider(resource=resource)
     _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True)))
@@ -66,7 +72,7 @@ def span(
 
 @contextlib.contextmanager
 def _recorded(
-    provider: TracerProvider, name: str, parent: str, attributes: Mapping[str, str | int | float] | None
+    provider: "TracerProvider", name: str, parent: str, attributes: Mapping[str, str | int | float] | None
 ) -> Iterator[str]:
     remote = propagate.extract({"traceparent": parent})
     with provider.get_tracer("tutti").start_as_current_span(name, context=remote, attributes=attributes):
