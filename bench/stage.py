@@ -106,5 +106,7 @@ def _options(directory: Path, environment: Mapping[str, str]) -> MeshOptions:
         worker_concurrency=SLOTS,
         test_handlers=True,
         triton=False,
+        # As the peers' Redis does.
+        appendfsync="everysec",
         environment={"LOG_LEVEL": "WARNING", **environment},
     )

@@ -108,8 +108,6 @@ async def _mesh(drawn: Scenario, data_dir: Path, announce: Callable[[str], None]
         workers=len(scenario.WORKERS),
         test_handlers=True,
         triton=False,
-        # What is acknowledged shall be there after every kill; docs/chaos.md says why `everysec` cannot promise that.
-        appendfsync="always",
         start_timeout_seconds=90.0,
         environment={
             "TUTTI_LEASE_SECONDS": str(scenario.ORCHESTRATOR_LEASE),

@@ -160,7 +160,6 @@ async def _run(client: Client, spec: job_pb2.JobSpec, heard: list[job_pb2.Event]
 async def test_a_killed_redis_comes_back_with_everything_that_was_acknowledged(mesh: Mesh, client: Client) -> None:
     await whole(mesh, client)
     ids = [await client.submit(task("test.sleep", {"seconds": 2, "steps": 4})) for _ in range(20)]
-    # AOF everysec: what Redis has acknowledged is on disk a second later at most, or in the kernel if only Redis dies.
     kill(mesh.endpoints.redis.pid)
 
     jobs = await asyncio.wait_for(asyncio.gather(*(client.wait(job_id) for job_id in ids)), 90)

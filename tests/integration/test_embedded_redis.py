@@ -68,7 +68,7 @@ async def test_what_redis_acknowledged_is_there_after_it_was_killed(running: Run
 
 async def test_redis_runs_with_the_settings_that_it_was_given(running: Running) -> None:
     assert await running.config("appendonly") == "yes"
-    assert await running.config("appendfsync") == "everysec"
+    assert await running.config("appendfsync") == "always"
     assert await running.config("save") == ""
     assert await running.config("maxmemory-policy") == "noeviction"
     assert await running.config("bind") == ports.LOOPBACK

@@ -208,7 +208,7 @@ def test_every_variable_that_compose_asks_for_is_in_the_example() -> None:
 
 def test_redis_keeps_what_it_acknowledged() -> None:
     command = " ".join(load()["services"]["redis"]["command"])
-    for option in ("--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction"):
+    for option in ("--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"):
         assert option in command
 
 

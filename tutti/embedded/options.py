@@ -24,8 +24,8 @@ class MeshOptions:
     triton: bool = True
     #: A Redis, Sentinels or cluster that are there already and outlive the mesh; empty starts one of its own.
     redis_url: str = ""
-    #: How Redis syncs its append-only file: `everysec`, or `always` for callers who want every answer to be on disk.
-    appendfsync: str = "everysec"
+    #: How Redis syncs its append-only file: `always`, or `everysec` for callers who can spare the last second or two.
+    appendfsync: str = "always"
     start_timeout_seconds: float = 60.0
     #: How long work in hand may take to finish once the mesh is told to stop.
     grace_seconds: float = 3.0

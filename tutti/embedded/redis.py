@@ -62,10 +62,10 @@ def parse_version(text: str) -> tuple[int, ...]:
     return tuple(map(int, found[1].split("."))) if found else ()
 
 
-def command(install: RedisInstall, *, port: int, directory: Path, appendfsync: str = "everysec") -> tuple[str, ...]:
-    """A Redis whose truth is its append-only file. With `everysec`, what it acknowledged is there after the process was
-    killed, unless an earlier write was just being synced: then it answers up to two seconds ahead of its file; and all
-    but the last second is there after the machine was. With `always`, everything is."""
+def command(install: RedisInstall, *, port: int, directory: Path, appendfsync: str = "always") -> tuple[str, ...]:
+    """A Redis whose truth is its append-only file. With `always`, everything that it acknowledged is there whatever was
+    killed. With `everysec`, all but the last second after the machine was; and after the process was, unless an earlier
+    write was just being synced, for then it answers up to two seconds ahead of its file."""
     options = {
         "port": str(port),
         "bind": LOOPBACK,
