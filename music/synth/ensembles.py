@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from music import seeds
-from music.synth.leads import vowel
 from music.synth.signals import Audio, Envelope, Stroke, close, decay, hertz, swing
+from music.synth.singing import vowel
 from music.synth.tables import LOOP, Numbers, Players, layer, loop, lowpass, peaks, spread
 
 #: Detuning of a well-known synthesiser with seven saws, in cents, with the middle one loudest.
@@ -67,7 +67,7 @@ def _supersaw(frequencies: Numbers, pitch: float) -> Numbers:
 
 def _strings(frequencies: Numbers, pitch: float) -> Numbers:
     body = 0.5 + peaks(frequencies, (300, 520, 1100, 2500), (120, 260, 700, 1800), (0.7, 0.8, 0.5, 0.5))
-    level: Numbers = (pitch / frequencies) ** 0.85 * body * lowpass(frequencies, 6500.0, resonance=0.7)
+    level: Numbers = (pitch / frequencies) ** 0.8 * body * lowpass(frequencies, 9500.0, resonance=0.7)
     return level
 
 
