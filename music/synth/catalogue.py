@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from music.instruments import INSTRUMENTS
 from music.synth.amplified import AMPLIFIERS, amplified
 from music.synth.basses import acid_bass, bass_808, reese_bass, sub_bass, synth_bass
+from music.synth.brushes import SWIRL, swirl
 from music.synth.drums import LONGEST_SECONDS, drum
 from music.synth.effects import DUST_OVERLAP, DUST_SECONDS, impact, reverse_cymbal, riser, sweep_down, vinyl
 from music.synth.ensembles import ENSEMBLES, ensemble
@@ -81,6 +82,7 @@ CHOKE_SECONDS = 0.03
 
 VOICES: dict[str, Voice] = {
     **dict.fromkeys(KITS, _KIT),
+    "brush_swirl": Voice(make=swirl, release=SWIRL.release, takes=4),
     "percussion": Voice(make=struck, rings=True, free=True, longest=LONGEST_SECONDS, takes=3),
     "sub_bass": _held(sub_bass, 0.07, mono=True),
     "finger_bass": _string(0.10, mono=True),
@@ -120,6 +122,7 @@ VOICES: dict[str, Voice] = {
 }
 #: Decibels.
 LEVELS = {
+    "brush_swirl": -28.5,
     "sub_bass": -21.2,
     "finger_bass": -25.4,
     "pick_bass": -25.3,
