@@ -96,10 +96,10 @@ def amplified(stroke: Stroke) -> Audio:
     bend = np.float32(amplifier.vibrato_cents) * swing(count, rate, per_second=5.0, delay=0.35)
     bend += np.float32(9.0) * decay(count, 18.0, rate)
     sides = []
-    for side in (-1.0, 1.0):
+    for turn, side in enumerate((-1.0, 1.0)):
         drift = np.float32(1.5) * swing(count, rate, per_second=0.9, begin=float(draw.random()))
         cents = bend + drift + np.float32(side * amplifier.apart_cents)
-        sides.append(_struck(stroke, cents, layer, draw, muted=muted))
+        sides.append(_struck(stroke, cents, layer, float(draw.random()), turn, muted=muted))
     left, right = sides
     both = np.stack([left + np.float32(0.3) * right, right + np.float32(0.3) * left])
     short = min(count, round(0.03 * rate))
@@ -109,28 +109,16 @@ def amplified(stroke: Stroke) -> Audio:
     return close(both, attack=0.002, release=0.01, rate=rate)
 
 
-def _struck(stroke: Stroke, cents: Audio, layer: Audio, draw: np.random.Generator, *, muted: bool) -> Audio:
-    """One string after the other comes under the pick. No two are quite in tune, so that the chord turns: what they
-    make of each other wanders from one colour to another and back."""
+def _struck(stroke: Stroke, cents: Audio, layer: Audio, begin: float, turn: int, *, muted: bool) -> Audio:
+    """One string after the other comes under the pick."""
     pitches, rate, count = stroke.pitches, stroke.rate, len(cents)
-    tables, base = _clipped(stroke.instrument, pitches, rate, muted, 0)
-    phase = moved(bent(base, cents, rate), float(draw.random()))
-    sound = tables.read(phase, layer)
-    if len(pitches) == 1:
-        return sound
-    turned = _clipped(stroke.instrument, pitches, rate, muted, 1)[0].read(phase, layer)
-    speed = float(draw.uniform(0.5, 1.1)) * stroke.hertz / 110.0
-    share = swing(count, rate, per_second=speed, begin=float(draw.random()))
-    share *= np.float32(0.5)
-    share += np.float32(0.5)
-    turned -= sound
-    turned *= share
-    sound += turned
+    tables, base = _clipped(stroke.instrument, pitches, rate, muted, turn)
+    sound = tables.read(moved(bent(base, cents, rate), begin), layer)
     gap = round(STRUM_SECONDS * (1.4 - 0.6 * stroke.velocity) * rate)
     join = round(JOIN_SECONDS * rate)
     for strings in range(len(pitches) - 1, 0, -1):
         until = min(count, strings * gap + join)
-        fewer, low = _clipped(stroke.instrument, pitches[:strings], rate, muted, 0)
+        fewer, low = _clipped(stroke.instrument, pitches[:strings], rate, muted, turn)
         before = fewer.read(bent(low, cents[:until], rate), layer[:until])
         fades = np.ones(until, dtype=np.float32)
         fades[-min(join, until) :] -= rise(join)[-min(join, until) :]
@@ -141,7 +129,7 @@ def _struck(stroke: Stroke, cents: Audio, layer: Audio, draw: np.random.Generato
 @lru_cache(maxsize=48)
 def _clipped(instrument: str, pitches: tuple[int, ...], rate: int, muted: bool, turn: int) -> tuple[Stack, float]:
     """The cycle of a chord at each drive, and how often per second it repeats. Each `turn` has its strings a quarter of
-    a wave further apart."""
+    a wave further apart: were both sides of one cycle, a hair apart in pitch, a comb would be heard to sweep."""
     amplifier = AMPLIFIERS[instrument]
     ratios, base = _common(pitches)
     most = min(DRAWN // 8, int(HIGHEST * rate / base))
