@@ -248,7 +248,7 @@ SOUNDS = {
             "drums": {"gain_db": -5.0, "compress": 0.10, "reverb": 0.45, "delay": 0.20},
             "percussion": {"gain_db": -3.0, "delay": 0.40, "reverb": 0.55},
             "bass": {
-                "gain_db": -9.0,
+                "gain_db": -7.0,
                 "compress": 0.20,
                 "drive": 0.12,
                 "reverb": 0.15,
@@ -257,7 +257,7 @@ SOUNDS = {
             },
             "chords": {"low_cut_hz": 90, "compress": 0.0, "chorus": 0.30, "delay": 0.30, "reverb": 0.55},
             "lead": {"gain_db": -0.5, "compress": 0.10, "delay": 0.45, "reverb": 0.60},
-            "pad": {"gain_db": 2.0, "low_cut_hz": 70, "chorus": 0.45, "compress": 0.0, "reverb": 0.58, "width": 1.1},
+            "pad": {"gain_db": 2.0, "low_cut_hz": 70, "chorus": 0.35, "compress": 0.0, "reverb": 0.55, "width": 0.8},
             "voice": {"gain_db": -1.5, "delay": 0.30, "reverb": 0.60},
             "fx": {"reverb": 0.55, "delay": 0.25},
         },

@@ -1,5 +1,7 @@
 """Sound that waits for its next stage: what was put in comes out, from memory or from a file."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def test_what_is_put_in_comes_out_from_anywhere(in_memory: int, monkeypatch: pyt
     sound = draw.standard_normal((2, 5_000)).astype(np.float32)
     cuts = [0, 1, 700, 700, 2_048, 4_999, 5_000]
     with Scratch() as waiting:
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             piece = sound[:, start:end].copy()
             waiting.append(piece)
             # What was put in stays, whatever becomes of it outside.
