@@ -93,9 +93,9 @@ def row(genre: str, duration: float, seed: int) -> dict[str, Any]:
 
 
 def timed(genre: str, duration: float, seed: int) -> dict[str, Any]:
-    """Of all eight stems; the voice is nobody's habit."""
+    """Of all eight stems, up to the master; the voice is nobody's habit."""
     request = {"genre": genre, "duration": duration, "seed": seed, "stems": STEMS}
-    return _times(take(request, encoded=True))
+    return _times(take(request))
 
 
 def _times(made: Take) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_what_is_paced_and_weighed_of_music_has_its_rows() -> None:
 
 def test_a_track_of_all_stems_is_timed() -> None:
     found = music.timed("pop", 1.0, 7)
-    assert set(found["seconds"]) == set(STAGES)
+    assert set(found["seconds"]) == {*STAGES} - {"encode"}
     assert 0 < found["first_piece_seconds"] < sum(found["seconds"].values())
 
 
