@@ -163,7 +163,7 @@ ENSEMBLES = {
         dull_hz=900.0,
         dull_ratio=2.0,
         envelope=Envelope(attack=0.25, release=1.10),
-        width=0.7,
+        width=0.52,
         open=0.35,
         touch=0.4,
         accent=0.2,
