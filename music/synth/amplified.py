@@ -118,7 +118,7 @@ def _struck(stroke: Stroke, cents: Audio, layer: Audio, begin: float, turn: int,
     join = round(JOIN_SECONDS * rate)
     for strings in range(len(pitches) - 1, 0, -1):
         until = min(count, strings * gap + join)
-        fewer, low = _clipped(stroke.instrument, pitches[:strings], rate, muted, turn)
+        fewer, low = _clipped(stroke.instrument, pitches[:strings], rate, muted, 0)
         before = fewer.read(bent(low, cents[:until], rate), layer[:until])
         fades = np.ones(until, dtype=np.float32)
         fades[-min(join, until) :] -= rise(join)[-min(join, until) :]
@@ -126,14 +126,16 @@ def _struck(stroke: Stroke, cents: Audio, layer: Audio, begin: float, turn: int,
     return sound
 
 
-@lru_cache(maxsize=48)
+@lru_cache(maxsize=96)
 def _clipped(instrument: str, pitches: tuple[int, ...], rate: int, muted: bool, turn: int) -> tuple[Stack, float]:
     """The cycle of a chord at each drive, and how often per second it repeats. Each `turn` has its strings a quarter of
     a wave further apart: were both sides of one cycle, a hair apart in pitch, a comb would be heard to sweep."""
     amplifier = AMPLIFIERS[instrument]
     ratios, base = _common(pitches)
-    most = min(DRAWN // 8, int(HIGHEST * rate / base))
-    source = np.zeros(DRAWN // 2 + 1, dtype=np.complex128)
+    # Sixteen times as fine as what is kept of it: what clipping adds above that does not come back down.
+    fine = min(DRAWN, 1 << int(np.ceil(np.log2(16 * HIGHEST * rate / base))))
+    most = min(fine // 8, int(HIGHEST * rate / base))
+    source = np.zeros(fine // 2 + 1, dtype=np.complex128)
     steepness = MUTED_STEEPNESS if muted else 0.9
     for string, ratio in enumerate(ratios):
         numbers = np.arange(1, max(2, int(min(24, 5000.0 / (base * ratio)))))

@@ -41,7 +41,7 @@ from tests.fixtures.tracks import track
 ROOT = Path(__file__).parents[2]
 RATE = 44_100
 #: What plans promise is looked for with each.
-SEEDS = (1, 2, 3, 4, 5, 7)
+SEEDS = (1, 2, 3, 5, 7)
 #: What is heard is listened for with one of these, or with all that were asked for.
 HEARD = (7, 1, 2, 3, 4, 5, 6)
 ASKED = tuple(int(seed) for seed in os.environ.get("MUSIC_SEEDS", "").split())
