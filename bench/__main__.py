@@ -1,10 +1,11 @@
 """`make bench`, and `make bench-peers` for the same beside others: one table, from one run, on meshes of its own with
-real Redis and no models.
+real Redis and no models. Music is made at the end, when nobody's turn is left and no mesh runs.
 
-python -m bench [--jobs N] [--rounds N] [--peers [NAME …]] [--json FILE]
+python -m bench [--jobs N] [--rounds N] [--peers [NAME …]] [--no-music] [--json FILE]
 """
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from bench import machine, rows, turns
+from bench import machine, music, rows, turns
 from bench.figures import Figures, medians
 from bench.peers import install, measured
 from bench.peers.catalogue import DEFAULT, PEERS
@@ -42,6 +43,9 @@ async def measure(arguments: argparse.Namespace, commands: dict[str, tuple[str, 
 
 async def main(arguments: argparse.Namespace, commands: dict[str, tuple[str, ...]]) -> None:
     rounds = await measure(arguments, commands)
+    if arguments.music:
+        print("music", file=sys.stderr)
+        rounds["tutti"].append(await asyncio.to_thread(music.pace))
     about = machine.about(jobs=arguments.jobs, rounds=arguments.rounds)
     figures = {name: medians(turns) for name, turns in rounds.items()}
     lines = rows.lines(figures.pop("tutti"), figures)
@@ -65,6 +69,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"measure others in the same run: {', '.join(DEFAULT)}, or those named of {', '.join(PEERS)}",
     )
     parser.add_argument("--watchers", type=int, default=WATCHERS, help="SSE watchers of one job; 0 leaves them out")
+    parser.add_argument("--music", action=argparse.BooleanOptionalAction, default=True, help="make music as well")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the figures there as well")
     return parser.parse_args(words)
 

@@ -3,7 +3,7 @@
 python -m bench.music [--duration SECONDS] [--seed N] [--json FILE] [GENRE ...]
 
 Each track is made in a process of its own, as a first one: nothing is left from the genre before. The first use of
-librosa on a machine compiles for half a minute; that is in no figure.
+librosa on a machine compiles for half a minute; that is in no figure. `pace` is what `make bench` shows of music.
 """
 
 import argparse
@@ -21,11 +21,19 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import listening, machine
-from bench.takes import ONE_CORE, STAGES, cost, take
+from bench.figures import Figures
+from bench.takes import ONE_CORE, STAGES, Take, cost, take
 from music.genres import GENRES
+from music.plan import STEMS
 
 Row = Mapping[str, Any]
 Cell = Callable[[Row], str]
+
+SECONDS, SEED = 30.0, 7
+#: What `pace` times: one of the plainest, and the one with the most that sounds at once.
+PACED = ("pop", "cinematic")
+#: What `pace` weighs, and how long it is.
+WEIGHED, LONG_SECONDS = "pop", 300.0
 
 
 def _factor(stage: str) -> Cell:
@@ -63,27 +71,53 @@ SOUND: Mapping[str, Cell] = {
 }
 
 
+def pace() -> Figures:
+    """A full track of each of a few genres, with every stem that there is, and how much memory a long one takes."""
+    found = {}
+    for genre in PACED:
+        alone = _in_a_process_of_its_own("--pace", genre, SECONDS, SEED)
+        found[f"music {genre}"] = alone["duration"] / sum(alone["seconds"].values())
+        found[f"music {genre}, first piece"] = alone["first_piece_seconds"]
+    return {**found, f"music {WEIGHED}, memory": _peak_mb(WEIGHED, LONG_SECONDS, SEED)}
+
+
 def row(genre: str, duration: float, seed: int) -> dict[str, Any]:
     made = take({"genre": genre, "duration": duration, "seed": seed}, encoded=True)
     return {
         "genre": genre,
-        "duration": duration,
         "bpm": made.plan.bpm,
         "key": made.plan.key,
-        "seconds": dict(made.seconds),
-        "first_piece_seconds": made.first_piece_seconds,
+        **_times(made),
         "heard": asdict(listening.listen(made)),
     }
 
 
-def in_a_process_of_its_own(genre: str, duration: float, seed: int) -> Row:
-    command = [sys.executable, "-m", "bench.music", "--row", "--duration", f"{duration}", "--seed", f"{seed}", genre]
+def timed(genre: str, duration: float, seed: int) -> dict[str, Any]:
+    """Of all eight stems, up to the master; the voice is nobody's habit."""
+    request = {"genre": genre, "duration": duration, "seed": seed, "stems": STEMS}
+    return _times(take(request))
+
+
+def _times(made: Take) -> dict[str, Any]:
+    return {
+        "duration": made.plan.duration_seconds,
+        "seconds": dict(made.seconds),
+        "first_piece_seconds": made.first_piece_seconds,
+    }
+
+
+def _in_a_process_of_its_own(what: str, genre: str, duration: float, seed: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.music", what, "--duration", f"{duration}", "--seed", f"{seed}", genre]
     done = subprocess.run(
         command, cwd=machine.ROOT, env={**os.environ, **ONE_CORE}, stdout=subprocess.PIPE, text=True, check=True
     )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _peak_mb(genre: str, duration: float, seed: int) -> float:
     with tempfile.TemporaryDirectory(prefix="tutti-bench-") as directory:
-        peak_mb = cost(genre, duration, seed, Path(directory) / "track.flac").peak_mb
-    return {**json.loads(done.stdout), "peak_mb": peak_mb}
+        return cost(genre, duration, seed, Path(directory) / "track.flac").peak_mb
 
 
 def table_of(rows: Sequence[Row], cells: Mapping[str, Cell], title: str) -> Table:
@@ -114,7 +148,8 @@ def main(asked: argparse.Namespace) -> None:
     rows = []
     for genre in asked.genres or GENRES:
         print(genre, file=sys.stderr)
-        rows.append(in_a_process_of_its_own(genre, asked.duration, asked.seed))
+        made = _in_a_process_of_its_own("--row", genre, asked.duration, asked.seed)
+        rows.append({**made, "peak_mb": _peak_mb(genre, asked.duration, asked.seed)})
     about = machine.about(seconds=asked.duration, seed=asked.seed)
     title = (
         f"{asked.duration:g} s of each genre, seed {asked.seed}, commit {about['commit']}, one core of {about['cpu']}"
@@ -129,10 +164,12 @@ def main(asked: argparse.Namespace) -> None:
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.music", description="Make and measure a track per genre.")
     parser.add_argument("genres", nargs="*", metavar="GENRE", help=", ".join(GENRES))
-    parser.add_argument("--duration", type=float, default=30.0, help="seconds of each track")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--duration", type=float, default=SECONDS, help="seconds of each track")
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the figures there as well")
-    parser.add_argument("--row", action="store_true", help=argparse.SUPPRESS)
+    # What a process of its own is asked for: all figures of one genre, or only those of its speed, as JSON.
+    parser.add_argument("--row", dest="alone", action="store_const", const=row, help=argparse.SUPPRESS)
+    parser.add_argument("--pace", dest="alone", action="store_const", const=timed, help=argparse.SUPPRESS)
     asked = parser.parse_args(words)
     if unknown := set(asked.genres) - set(GENRES):
         parser.error(f"no such genre: {', '.join(sorted(unknown))}")
@@ -141,7 +178,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 if __name__ == "__main__":
     arguments = parsed()
-    if arguments.row:
-        print(json.dumps(row(arguments.genres[0], arguments.duration, arguments.seed)))
+    if arguments.alone is not None:
+        print(json.dumps(arguments.alone(arguments.genres[0], arguments.duration, arguments.seed)))
     else:
         main(arguments)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from music import harmony, orchestra, rhythm, seeds, touch
+from music import harmony, orchestra, rhythm, seeds, slides, touch
 from music.harmony import Span
 from music.plan import Note, Section, Track
 from music.request import Composition
@@ -173,7 +173,8 @@ def line(wanted: Composition, sections: Sequence[Section], spans: Sequence[Span]
     tied = _tied(notes) if wanted.genre in {"ambient", "cinematic"} else notes
     played = rhythm.played(_one_voice(tied), wanted)
     player = orchestra.cast(wanted).bass
-    return Track(name="bass", stem="bass", instrument=player, notes=orchestra.in_range(_locked(played, struck), player))
+    placed = orchestra.in_range(_locked(played, struck), player)
+    return Track(name="bass", stem="bass", instrument=player, notes=slides.slid(placed, wanted, player))
 
 
 def _pattern(section: Section, wanted: Composition, manner: Manner) -> str:

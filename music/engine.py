@@ -1,4 +1,4 @@
 """Which engine made a piece."""
 
 #: Stands in every plan. A change that alters what a seed sounds like takes the next number.
-ENGINE = "procedural/2"
+ENGINE = "procedural/3"

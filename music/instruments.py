@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 #: Pieces of a kit and of the percussion, as General MIDI numbers them.
 KICK, RIM, SNARE, CLAP = 36, 37, 38, 39
+#: As in the brush kit of General MIDI 2.
+BRUSH_SWIRL = 40
 CLOSED_HAT, PEDAL_HAT, OPEN_HAT = 42, 44, 46
 LOW_TOM, MID_TOM, HIGH_TOM = 45, 47, 50
 CRASH, RIDE, RIDE_BELL = 49, 51, 53
@@ -18,7 +20,7 @@ class Instrument:
     #: The pitches at which it sounds like itself. Kits and effects are not pitched.
     low: int = 0
     high: int = 127
-    #: General MIDI, counted from 0; kits go to the drum channel instead.
+    #: General MIDI, counted from 0. On the drum channel it is a kit; 0 is the usual one.
     program: int = 0
     #: Notes die away by themselves, however long they are held.
     decays: bool = False
@@ -31,6 +33,7 @@ INSTRUMENTS = {
     "kit_808": Instrument(stem="drums", decays=True),
     "kit_909": Instrument(stem="drums", decays=True),
     "kit_electro": Instrument(stem="drums", decays=True),
+    "brush_swirl": Instrument(stem="drums", program=40),
     "percussion": Instrument(stem="percussion", decays=True),
     "sub_bass": Instrument(stem="bass", low=24, high=50, program=38),
     "finger_bass": Instrument(stem="bass", low=28, high=55, program=33, decays=True),

@@ -59,7 +59,11 @@ SOUNDS = (
     # Kits.
     Sound(words="acoustic drum|live drum|real drum", instruments=("kit_acoustic",), stems=("drums",)),
     Sound(
-        words="brushes|brushed drum|jazz drum", instruments=("kit_jazz",), stems=("drums",), genre="jazz", weight=0.5
+        words="brushes|brush|brushed drum|brushed snare|jazz drum",
+        instruments=("kit_jazz",),
+        stems=("drums",),
+        genre="jazz",
+        weight=0.5,
     ),
     Sound(
         words="lofi drum|lo fi drum|dusty drum", instruments=("kit_lofi",), stems=("drums",), genre="lo-fi", weight=0.6

@@ -112,7 +112,7 @@ class Mix:
     true_peak: float = -1.0
     #: Positive is brighter: so many dB more at 10 kHz than at 100 Hz.
     tilt_db: float = 0.0
-    #: 0 to 1: how much the whole is held together by the last compressor.
+    #: 0 to 1: how much the whole is held together by the last compressor and limiter.
     glue: float = 0.5
 
 

@@ -9,8 +9,6 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from music.mix import Audio, Mixed, mixdown
 from music.mix.master import Master, Report
 from music.mix.scratch import Scratch
@@ -27,7 +25,7 @@ class Session:
         self.frames = round(plan.duration_seconds * rate)
         self._seed = seed
         self._open = ExitStack()
-        self._tapes: dict[str, Tape] = {}
+        self._tapes: dict[str, Scratch] = {}
         self._master = self._open.enter_context(
             Master(plan.mix, rate=rate, reference=_value(plan, "reference"), strength=_value(plan, "strength") or 0.0)
         )
@@ -44,14 +42,14 @@ class Session:
         """The dry stems, section by section."""
         for piece in render(self.plan, seed=self._seed, rate=self.rate):
             if piece.stem not in self._tapes:
-                self._tapes[piece.stem] = tape = Tape()
+                self._tapes[piece.stem] = tape = Scratch()
                 self._open.callback(tape.close)
             self._tapes[piece.stem].append(piece.audio)
             yield piece
 
     def mix(self) -> Generator[Mixed, None, None]:
         """The finished stems and their sum."""
-        for block in mixdown(self.plan, dict(self._tapes), rate=self.rate):
+        for block in mixdown(self.plan, {stem: tape.read for stem, tape in self._tapes.items()}, rate=self.rate):
             self._master.feed(block.mix)
             yield block
 
@@ -61,15 +59,6 @@ class Session:
     def blocks(self) -> Iterator[Audio]:
         """The master; as often as wanted."""
         return self._master.blocks()
-
-
-class Tape(Scratch):
-    """Scratch that can be read from anywhere, as the mix does."""
-
-    def __call__(self, start: int, count: int) -> Audio:
-        frame = 2 * np.dtype(np.float32).itemsize
-        self._file.seek(frame * start)
-        return np.frombuffer(self._file.read(frame * count), dtype=np.float32).reshape(-1, 2).T
 
 
 def _value(plan: Plan, parameter: str) -> Any:

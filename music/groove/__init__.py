@@ -6,7 +6,7 @@ another.
 
 from collections.abc import Sequence
 
-from music.groove import drums, effects, percussion
+from music.groove import brushes, drums, effects, percussion
 from music.instruments import KICK
 from music.plan import Section, Track
 from music.request import Composition
@@ -22,6 +22,8 @@ def tracks(wanted: Composition, sections: Sequence[Section]) -> tuple[Track, ...
     drumming = drums.plays(wanted)
     if drumming and "drums" in wanted.stems:
         made.append(drums.track(wanted, sections))
+        if brushes.plays(wanted, made[0].instrument):
+            made = [brushes.tapped(made[0], wanted, sections), brushes.track(wanted, sections)]
     if "percussion" in wanted.stems and percussion.plays(wanted, drumming):
         made.append(percussion.track(wanted, sections))
     if "fx" in wanted.stems:

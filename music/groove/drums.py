@@ -33,14 +33,14 @@ class Player:
 
 
 def plays(wanted: Composition) -> bool:
-    asked = "drums" in wanted.asked_stems or any(name.startswith("kit_") for name in wanted.instruments)
+    asked = "drums" in wanted.asked_stems or any(INSTRUMENTS[name].stem == "drums" for name in wanted.instruments)
     return wanted.genre_facts.drums or wanted.energy >= DRUMS_ANYWAY or asked
 
 
 def kit(wanted: Composition) -> str:
     """The one asked for, else the genre's, else any that is not unwanted."""
     asked = [name for name in wanted.instruments if name.startswith("kit_")]
-    usual = [FEELS[wanted.genre].kit, *(name for name, facts in INSTRUMENTS.items() if facts.stem == "drums")]
+    usual = [FEELS[wanted.genre].kit, *(name for name in INSTRUMENTS if name.startswith("kit_"))]
     allowed = [name for name in [*asked, *usual] if name not in wanted.avoided]
     return (allowed or usual)[0]
 

@@ -1,6 +1,7 @@
 """Chooses the chords of a piece: a phrase for each kind of section, what colours it, where it leads, how it ends."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -93,10 +94,15 @@ def _pulled_home(filled: list[Bar], key: Key, voices: int) -> list[Bar]:
         return filled
     natural = {chord("v", key, stacked).classes for stacked in (3, 4, 5)}
     following = [*filled[1:], filled[0]]
-    return [
+    pulled = [
         (*bar[:-1], chord("V", key, voices)) if bar[-1].classes in natural and after[0].root == key.tonic else bar
         for bar, after in zip(filled, following, strict=True)
     ]
+    # Of two bars of v, the first prepares what the second has become.
+    for i, (bar, after) in enumerate(pairwise(pulled)):
+        if len(bar) == 1 and bar[0].classes in natural and after != filled[i + 1]:
+            pulled[i] = (chord("iv", key, voices),)
+    return pulled
 
 
 def _coloured(filled: list[Bar], wanted: Composition, chance: float, draw: np.random.Generator) -> list[Bar]:
@@ -133,7 +139,15 @@ def _ended(filled: list[Bar], wanted: Composition, habits: Habits) -> list[Bar]:
         before = chord(cadence, wanted.key, min(wanted.genre_facts.voices, 4))
         keeps_first = len(ended[-2]) > 1 and ended[-2][0].root != wanted.key.tonic
         ended[-2] = (ended[-2][0], before) if keeps_first else (before,)
+        if len(ended) > 3 and {each.root for bar in ended[-3:-1] for each in bar} == {_dominant(wanted.key)}:
+            # Two bars of the dominant before the end would be heard as another home.
+            subdominant = "iv" if wanted.minor else "IV"
+            ended[-3] = (chord(subdominant, wanted.key, wanted.genre_facts.voices),)
     return ended
+
+
+def _dominant(key: Key) -> int:
+    return (key.tonic + DOMINANT) % 12
 
 
 def _fitted(bar: Bar, index: int, tune: Sequence[Note], wanted: Composition) -> Bar:

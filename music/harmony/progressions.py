@@ -94,7 +94,7 @@ TECHNO_MAJOR: Phrases = {
     "bridge": ("vi % % % IV % % %", "ii % IV %"),
 }
 DNB_MINOR: Phrases = {
-    "verse": ("i % VI %", "i9 % iv9 %", "i % VII % VI % VII %", "VI % i %"),
+    "verse": ("i % VI %", "i9 % iv9 %", "i % VII VI i % VI VII", "VI % i %"),
     "prechorus": ("iv % VI VII", "VI % VII %"),
     "chorus": ("i VI III VII", "VI % VII % i % III %", "VI VII i v", "iv % VI % i % VII %", "i % III % iv % VI %"),
     "bridge": ("iv % VI V7", "VI % iv %", "III % VII % iv % V7 %"),

@@ -9,11 +9,12 @@ from music.plan import Plan
 #: A stem is out of the way when the kick begins, not after.
 DUCK_ATTACK_SECONDS = 0.005
 DUCK_HOLD_SECONDS = 0.015
-#: By how many dB a section is moved for all its energy above the average, and at most. Arrangements make most of the
-#: difference themselves.
-RIDE_DB = 3.0
-MOST_RIDE_DB = 1.0
-RIDE_SECONDS = 0.08
+#: By how many dB a section is moved for all its energy above the average, and at most; half of that where the whole is
+#: glued together. Arrangements make most of the difference themselves.
+RIDE_DB = 7.0
+MOST_RIDE_DB = 2.1
+#: What gets louder grows over the last beat before; what gets softer is let go at once.
+RIDE_UP_BEATS, RIDE_DOWN_SECONDS = 1.0, 0.08
 CLOSING_SECONDS = 1.5
 
 
@@ -62,13 +63,16 @@ def _rides(plan: Plan, rate: int, *, loop: bool) -> tuple[Curve, Curve]:
     energies = np.array([section.energy for section in sections])
     lengths = np.diff(edges[: len(sections)] + edges[-1:])
     moves = RIDE_DB * (energies - np.average(energies, weights=np.maximum(lengths, 1)))
-    gains = 10 ** (np.clip(moves, -MOST_RIDE_DB, MOST_RIDE_DB) / 20)
-    ramp = RIDE_SECONDS * rate
+    moves = (1.0 - 0.5 * plan.mix.glue) * np.clip(moves, -MOST_RIDE_DB, MOST_RIDE_DB)
+    gains = 10 ** (moves / 20)
+    up, down = RIDE_UP_BEATS * plan.seconds_per_beat * rate, RIDE_DOWN_SECONDS * rate
+    nexts = [*gains[1:], gains[0]]
+    ramps = [up if after > gain else down for gain, after in zip(gains, nexts, strict=True)]
     times = [float(edges[0])]
-    for edge in edges[1 : len(sections)]:
+    for edge, ramp in zip(edges[1 : len(sections)], ramps, strict=False):
         times += [max(edge - ramp, times[-1]), float(edge)]
     curve = np.repeat(gains, 2)[: len(times)]
     if loop:  # the end leads to the beginning
-        times += [max(edges[-1] - ramp, times[-1]), float(edges[-1])]
+        times += [max(edges[-1] - ramps[-1], times[-1]), float(edges[-1])]
         curve = np.append(curve, (curve[-1], curve[0]))
     return np.array(times), curve

@@ -18,6 +18,9 @@ MOST_GAIN_DB, LEAST_GAIN_DB = 48.0, -48.0
 #: A target that would cost more than this is missed: it would be loud, and no longer music.
 MOST_LIMITING_DB = 14.0
 REACHED_LU = 0.05
+#: How far peaks stand above the loudness: an orchestra's are left alone, those of a club are held down as its records
+#: have them, and what is turned down to the same loudness is denser for it.
+OPEN_CREST_DB, GLUED_CREST_DB = 14.0, 8.8
 
 
 def limiting(peaks: Curve, *, gain: float, ceiling: float, release: float, rate: int) -> Curve:
@@ -99,6 +102,10 @@ class Trial:
 def ceiling_of(true_peak_db: float) -> float:
     """A little below what is asked for: a gain that moves adds a hundredth or two, and meters differ by as much."""
     return float(10 ** ((true_peak_db - 0.12) / 20))
+
+
+def crest_db(glue: float) -> float:
+    return OPEN_CREST_DB + glue * (GLUED_CREST_DB - OPEN_CREST_DB)
 
 
 def deepest_reduction_db(edges: Curve, gain: float) -> float:

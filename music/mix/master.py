@@ -16,7 +16,7 @@ from music.analyze.peaks import REACH, PeakMeter, hop_peaks
 from music.analyze.spectrum import Spectrum
 from music.mix.blocks import BLOCK, HOP, Audio, Curve, amplitude, drawn, hop_power
 from music.mix.dynamics import Compressor
-from music.mix.limiter import Trial, ceiling_of, deepest_reduction_db
+from music.mix.limiter import Trial, ceiling_of, crest_db, deepest_reduction_db
 from music.mix.scratch import Scratch
 from music.mix.tone import Tone, tone_response
 from music.plan import Mix
@@ -75,13 +75,14 @@ class Master:
     def finish(self) -> Report:
         """Decide gain and limiting. Afterwards `blocks` may be asked for, as often as wanted."""
         powers, peaks = self._prepare()
-        ceiling = ceiling_of(self._mix.true_peak)
         target = wanted = self._mix.loudness_target
+        highest = min(self._mix.true_peak, target + crest_db(self._mix.glue))
+        ceiling = ceiling_of(highest)
         for iteration in range(1, MOST_ITERATIONS + 1):
             trial = Trial(powers, peaks, ceiling=ceiling, rate=self._rate)
             self._edges = trial.aim(wanted)
             report = self._measured(self._edges, trial.gain_db, iteration)
-            excess = report.true_peak_dbtp - self._mix.true_peak
+            excess = report.true_peak_dbtp - highest
             missing = target - report.integrated_lufs
             if report.integrated_lufs <= SILENCE or (excess <= 0.0 and abs(missing) <= TOLERANCE_LU):
                 break
@@ -128,7 +129,7 @@ class Master:
         return Compressor(
             self._rate,
             threshold_db=level + 1.0,
-            ratio=1.0 + 1.3 * self._mix.glue,
+            ratio=1.0 + 0.9 * self._mix.glue,
             attack_seconds=0.03,
             release_db_per_second=18.0,
         )

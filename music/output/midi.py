@@ -58,7 +58,8 @@ def _conductor(plan: Plan) -> bytes:
 
 def _player(plan: Plan, track: Track, channel: int) -> bytes:
     events: list[Event] = [(0, SETTING, _meta(0x03, track.name.encode()))]
-    if channel != DRUM_CHANNEL:
+    # Of kits only brushes are named: elsewhere their circles would be strokes on another snare.
+    if channel != DRUM_CHANNEL or INSTRUMENTS[track.instrument].program:
         events.append((0, SETTING, bytes((0xC0 | channel, INSTRUMENTS[track.instrument].program))))
     for note, first, last in _sounding(track.notes, _ticks_per_beat(plan), _end(plan)):
         velocity = min(max(round(127 * note.velocity), 1), 127)

@@ -13,7 +13,7 @@ from math import lcm
 import numpy as np
 from scipy import fft
 
-from music.synth.signals import HIGHEST, Audio, Envelope, Stroke, bent, close, decay, hertz, moved, noise, swing
+from music.synth.signals import HIGHEST, Audio, Envelope, Stroke, bent, close, decay, hertz, moved, noise, rise, swing
 from music.synth.tables import Numbers, Stack, harmonics, lowpass, peaks
 
 #: Pure intervals by semitone: a clipped chord wants them.
@@ -35,6 +35,10 @@ LAYERS = 6
 #: Beyond this a chord repeats too rarely to be drawn as one cycle.
 MOST_FUNDAMENTALS = 24
 DRAWN = 1 << 15
+#: From string to string, at half a touch, and how long each takes to join in.
+STRUM_SECONDS, JOIN_SECONDS = 0.006, 0.003
+#: Under the palm: how fast strings die, how few highs they have, and what is left of those behind the amplifier.
+MUTED_DECAY, MUTED_STEEPNESS, MUTED_HZ = 11.0, 1.7, 1_500.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +55,8 @@ class Amplifier:
     apart_cents: float
     #: Where the string is picked, as part of its length.
     position: float
+    #: Notes that are shorter are damped by the palm from the start.
+    muted_below: float = 0.0
 
 
 AMPLIFIERS = {
@@ -63,6 +69,7 @@ AMPLIFIERS = {
         vibrato_cents=0.0,
         apart_cents=4.5,
         position=0.13,
+        muted_below=0.17,
     ),
     "lead_guitar": Amplifier(
         least_drive=1.5,
@@ -81,19 +88,18 @@ def amplified(stroke: Stroke) -> Audio:
     """Played twice, once for each side."""
     amplifier, rate = AMPLIFIERS[stroke.instrument], stroke.rate
     count = stroke.count(amplifier.envelope.release)
-    tables, base = _clipped(stroke.instrument, stroke.pitches, rate)
+    muted = stroke.seconds < amplifier.muted_below
     draw = stroke.draw()
-    string = decay(count, amplifier.decay, rate)
+    string = decay(count, MUTED_DECAY if muted else amplifier.decay, rate)
     layer = string * np.float32((LAYERS - 1) * (0.45 + 0.55 * stroke.velocity))
     shape = amplifier.envelope.shape(stroke) * np.sqrt(string)
     bend = np.float32(amplifier.vibrato_cents) * swing(count, rate, per_second=5.0, delay=0.35)
     bend += np.float32(9.0) * decay(count, 18.0, rate)
     sides = []
-    for side in (-1.0, 1.0):
+    for turn, side in enumerate((-1.0, 1.0)):
         drift = np.float32(1.5) * swing(count, rate, per_second=0.9, begin=float(draw.random()))
         cents = bend + drift + np.float32(side * amplifier.apart_cents)
-        sound = tables.read(moved(bent(base, cents, rate), float(draw.random())), layer)
-        sides.append(sound)
+        sides.append(_struck(stroke, cents, layer, float(draw.random()), turn, muted=muted))
     left, right = sides
     both = np.stack([left + np.float32(0.3) * right, right + np.float32(0.3) * left])
     short = min(count, round(0.03 * rate))
@@ -103,19 +109,41 @@ def amplified(stroke: Stroke) -> Audio:
     return close(both, attack=0.002, release=0.01, rate=rate)
 
 
-@lru_cache(maxsize=24)
-def _clipped(instrument: str, pitches: tuple[int, ...], rate: int) -> tuple[Stack, float]:
-    """The cycle of a chord at each drive, and how often per second it repeats."""
+def _struck(stroke: Stroke, cents: Audio, layer: Audio, begin: float, turn: int, *, muted: bool) -> Audio:
+    """One string after the other comes under the pick."""
+    pitches, rate, count = stroke.pitches, stroke.rate, len(cents)
+    tables, base = _clipped(stroke.instrument, pitches, rate, muted, turn)
+    sound = tables.read(moved(bent(base, cents, rate), begin), layer)
+    gap = round(STRUM_SECONDS * (1.4 - 0.6 * stroke.velocity) * rate)
+    join = round(JOIN_SECONDS * rate)
+    for strings in range(len(pitches) - 1, 0, -1):
+        until = min(count, strings * gap + join)
+        fewer, low = _clipped(stroke.instrument, pitches[:strings], rate, muted, 0)
+        before = fewer.read(bent(low, cents[:until], rate), layer[:until])
+        fades = np.ones(until, dtype=np.float32)
+        fades[-min(join, until) :] -= rise(join)[-min(join, until) :]
+        sound[:until] += (before - sound[:until]) * fades
+    return sound
+
+
+@lru_cache(maxsize=96)
+def _clipped(instrument: str, pitches: tuple[int, ...], rate: int, muted: bool, turn: int) -> tuple[Stack, float]:
+    """The cycle of a chord at each drive, and how often per second it repeats. Each `turn` has its strings a quarter of
+    a wave further apart: were both sides of one cycle, a hair apart in pitch, a comb would be heard to sweep."""
     amplifier = AMPLIFIERS[instrument]
     ratios, base = _common(pitches)
-    most = min(DRAWN // 8, int(HIGHEST * rate / base))
-    source = np.zeros(DRAWN // 2 + 1, dtype=np.complex128)
+    # Sixteen times as fine as what is kept of it: what clipping adds above that does not come back down.
+    fine = min(DRAWN, 1 << int(np.ceil(np.log2(16 * HIGHEST * rate / base))))
+    most = min(fine // 8, int(HIGHEST * rate / base))
+    source = np.zeros(fine // 2 + 1, dtype=np.complex128)
+    steepness = MUTED_STEEPNESS if muted else 0.9
     for string, ratio in enumerate(ratios):
         numbers = np.arange(1, max(2, int(min(24, 5000.0 / (base * ratio)))))
-        levels = (np.abs(np.sin(np.pi * numbers * amplifier.position)) + 0.05) / numbers**0.9
+        levels = (np.abs(np.sin(np.pi * numbers * amplifier.position)) + 0.05) / numbers**steepness
         places = numbers * ratio
         fits = places < len(source)
-        source[places[fits]] += levels[fits] * np.exp(2j * np.pi * (0.21 * string + 0.13 * numbers[fits]))
+        phases = (0.21 + 0.25 * turn) * string + 0.13 * numbers[fits]
+        source[places[fits]] += levels[fits] * np.exp(2j * np.pi * phases)
     drawn = fft.irfft(source)
     drawn /= np.sqrt(np.mean(drawn**2))
     at = base * np.arange(1.0, most + 1.0)
@@ -125,6 +153,8 @@ def _clipped(instrument: str, pitches: tuple[int, ...], rate: int) -> tuple[Stac
         bent_cycle = np.tanh(drive * drawn + amplifier.bias * drive)
         spectrum = np.zeros(size // 2 + 1, dtype=np.complex64)
         spectrum[1 : most + 1] = harmonics(bent_cycle, most) * _cabinet(at)
+        if muted:
+            spectrum[1 : most + 1] *= lowpass(at, MUTED_HZ)
         cycle: Audio = fft.irfft(spectrum)
         # Louder strings are not louder behind such an amplifier; they are denser.
         cycles.append(cycle / np.sqrt(np.mean(cycle**2)))

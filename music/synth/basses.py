@@ -16,6 +16,8 @@ from music.synth.signals import (
     noise,
     sine,
     sine_of,
+    slid,
+    slur,
     swing,
     turns,
 )
@@ -28,6 +30,8 @@ ACID = Envelope(attack=0.003, release=0.05, decay=0.5, sustain=0.65)
 #: A kick that is held: how long before it has fallen to 37 %.
 BOOM_SECONDS = 1.15
 BOOM_RELEASE = 0.09
+#: From one pitch to the next, where two notes overlap.
+SLIDE_SECONDS = 0.13
 LAYERS = 20
 LOWEST_CUTOFF, HIGHEST_CUTOFF = 90.0, 9000.0
 
@@ -45,17 +49,29 @@ def sub_bass(stroke: Stroke) -> Audio:
 def bass_808(stroke: Stroke) -> Audio:
     rate, frequency = stroke.rate, stroke.hertz
     count = stroke.count(BOOM_RELEASE)
+    level = decay(count, 1.0 / BOOM_SECONDS, rate)
+    drive = np.float32(1.2 + 1.5 * stroke.velocity)
+    if stroke.source is not None:
+        return _slid_808(stroke, level, drive)
     seconds = np.arange(count) / rate
     # It falls on to its pitch: the phase is the integral of that.
     drop = 1.1 * (1.0 - np.exp(-seconds / 0.022)) * 0.022 + 0.10 * (1.0 - np.exp(-seconds / 0.09)) * 0.09
-    level = decay(count, 1.0 / BOOM_SECONDS, rate)
-    drive = np.float32(1.2 + 1.5 * stroke.velocity)
     sound: Audio = np.tanh(drive * level * sine_of(frequency * (seconds + drop)))
     sound += np.float32(0.12) * level * sine_of(2 * frequency * (seconds + drop))
     short = min(count, round(0.02 * rate))
     click = noise(short, rate, stroke.draw(), low=500.0, high=3000.0) * decay(short, 320.0, rate)
     sound[:short] += np.float32(0.10 + 0.15 * stroke.velocity) * click
     return close(sound, attack=0.0025, release=BOOM_RELEASE, rate=rate)
+
+
+def _slid_808(stroke: Stroke, level: Audio, drive: np.float32) -> Audio:
+    """It is not struck again: it goes to its new pitch, and on."""
+    rate, count = stroke.rate, len(level)
+    phase = slid(stroke.hertz, slur(stroke, count, SLIDE_SECONDS), rate)
+    level *= np.float32(0.9)
+    sound: Audio = np.tanh(drive * level * sine(phase))
+    sound += np.float32(0.12) * level * sine(phase * np.uint32(2))
+    return close(sound, attack=0.012, release=BOOM_RELEASE, rate=rate)
 
 
 def synth_bass(stroke: Stroke) -> Audio:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from music.instruments import INSTRUMENTS
 from music.synth.amplified import AMPLIFIERS, amplified
 from music.synth.basses import acid_bass, bass_808, reese_bass, sub_bass, synth_bass
+from music.synth.brushes import SWIRL, swirl
 from music.synth.drums import LONGEST_SECONDS, drum
 from music.synth.effects import DUST_OVERLAP, DUST_SECONDS, impact, reverse_cymbal, riser, sweep_down, vinyl
 from music.synth.ensembles import ENSEMBLES, ensemble
 from music.synth.keys import bell, electric_piano, organ, piano, vibraphone
 from music.synth.kits import KITS
-from music.synth.leads import flute, muted_trumpet, saw_lead, square_lead, violin, voice_aah, voice_ooh
+from music.synth.leads import flute, muted_trumpet, saw_lead, square_lead, violin
 from music.synth.percussion import struck
 from music.synth.plucked import plucked
 from music.synth.signals import Audio, Stroke
+from music.synth.singing import voice_aah, voice_ooh
 
 REFERENCE_DBFS = -24.0
 #: How loud follows how hard: twice as hard is 9 dB.
@@ -51,6 +53,9 @@ class Voice:
     kept: bool = True
     #: Variations of one stroke.
     takes: int = 2
+    #: A note slides from the one before if at most so many seconds lie between them; negative if they have to overlap.
+    #: None for never.
+    slurs: float | None = None
     #: Longer notes are put together from overlapping stretches of this length; 0 for never.
     stretch: float = 0.0
 
@@ -63,8 +68,8 @@ def _string(release: float, *, strum: float = 0.0, spread: float = 0.0, mono: bo
     return Voice(make=plucked, release=release, rings=True, longest=10.0, strum=strum, spread=spread, mono=mono)
 
 
-def _held(make: Callable[[Stroke], Audio], release: float, *, mono: bool = False) -> Voice:
-    return Voice(make=make, release=release, mono=mono)
+def _held(make: Callable[[Stroke], Audio], release: float, *, mono: bool = False, slurs: float | None = None) -> Voice:
+    return Voice(make=make, release=release, mono=mono, slurs=slurs)
 
 
 def _ensemble(name: str) -> Voice:
@@ -77,6 +82,7 @@ CHOKE_SECONDS = 0.03
 
 VOICES: dict[str, Voice] = {
     **dict.fromkeys(KITS, _KIT),
+    "brush_swirl": Voice(make=swirl, release=SWIRL.release, takes=4),
     "percussion": Voice(make=struck, rings=True, free=True, longest=LONGEST_SECONDS, takes=3),
     "sub_bass": _held(sub_bass, 0.07, mono=True),
     "finger_bass": _string(0.10, mono=True),
@@ -85,7 +91,7 @@ VOICES: dict[str, Voice] = {
     "synth_bass": _held(synth_bass, 0.06, mono=True),
     "reese_bass": _held(reese_bass, 0.10, mono=True),
     "acid_bass": _held(acid_bass, 0.05, mono=True),
-    "bass_808": _held(bass_808, 0.09, mono=True),
+    "bass_808": _held(bass_808, 0.09, mono=True, slurs=-0.1),
     "piano": Voice(make=piano, release=0.22, rings=True, longest=14.0, spread=0.35, takes=1),
     "electric_piano": Voice(make=electric_piano, release=0.20, rings=True, longest=10.0, spread=0.2, takes=1),
     "organ": Voice(make=organ, release=0.06, spread=0.1, takes=1),
@@ -100,14 +106,14 @@ VOICES: dict[str, Voice] = {
     "pluck": _string(0.35, spread=0.4),
     "bell": Voice(make=bell, release=0.9, rings=True, longest=7.0, spread=0.3, takes=1),
     "vibraphone": Voice(make=vibraphone, release=0.35, rings=True, longest=9.0, spread=0.4, takes=1),
-    "square_lead": _held(square_lead, 0.10),
-    "saw_lead": _held(saw_lead, 0.14),
+    "square_lead": _held(square_lead, 0.10, slurs=0.02),
+    "saw_lead": _held(saw_lead, 0.14, slurs=0.02),
     "flute": _held(flute, 0.10),
     "muted_trumpet": _held(muted_trumpet, 0.07),
     "violin": _held(violin, 0.16),
     **{name: _ensemble(name) for name in ("strings", "warm_pad", "glass_pad", "dark_pad", "choir", "brass")},
-    "voice_ooh": _held(voice_ooh, 0.22),
-    "voice_aah": _held(voice_aah, 0.22),
+    "voice_ooh": Voice(make=voice_ooh, release=0.22, takes=3, slurs=0.03),
+    "voice_aah": Voice(make=voice_aah, release=0.22, takes=3, slurs=0.03),
     "riser": Voice(make=riser, release=0.035, kept=False),
     "sweep_down": Voice(make=sweep_down, release=0.035, kept=False),
     "impact": Voice(make=impact, rings=True, free=True, longest=3.3),
@@ -116,6 +122,7 @@ VOICES: dict[str, Voice] = {
 }
 #: Decibels.
 LEVELS = {
+    "brush_swirl": -28.5,
     "sub_bass": -21.2,
     "finger_bass": -25.4,
     "pick_bass": -25.3,

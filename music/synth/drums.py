@@ -44,6 +44,8 @@ BALANCE = {
 }
 #: A drum dies away within this.
 LONGEST_SECONDS = 4.0
+#: Of wires in a brush.
+BUNDLES = 7
 
 
 def drum(stroke: Stroke) -> Audio:
@@ -91,10 +93,22 @@ def snare(kit: Kit, stroke: Stroke, draw: np.random.Generator) -> Audio:
     wires = noise(count, rate, draw, low=spec.low, high=spec.high * (0.55 + 0.5 * hard))
     fade = decay(count, spec.decay, rate)
     fade += np.float32(0.35) * decay(count, spec.slow_decay, rate)
+    if spec.bristles:
+        fade = _landing(fade, spec.bristles * (1.3 - 0.6 * hard), rate, draw)
     sound = skin * np.float32(0.75) + wires * fade * np.float32(spec.noise * (0.65 + 0.4 * hard))
     if spec.drive:
         sound = np.tanh(sound * np.float32(spec.drive))
     return close(sound, attack=spec.attack, release=0.04, rate=rate)
+
+
+def _landing(fade: Audio, seconds: float, rate: int, draw: np.random.Generator) -> Audio:
+    """The wires of a brush come down one bundle after another."""
+    landed = np.zeros_like(fade)
+    for at in np.sort(draw.uniform(0.0, seconds, BUNDLES)):
+        late = round(float(at) * rate)
+        landed[late:] += fade[: len(fade) - late] * np.float32(draw.uniform(0.5, 1.0))
+    landed *= np.float32(1.5 / BUNDLES)
+    return landed
 
 
 def clap(kit: Kit, stroke: Stroke, draw: np.random.Generator) -> Audio:

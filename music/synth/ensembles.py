@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 
 from music import seeds
-from music.synth.leads import vowel
-from music.synth.signals import Audio, Envelope, Stroke, close, decay, hertz, swing
+from music.synth.signals import Audio, Envelope, Stroke, close, decay, hertz, rise, swing
+from music.synth.singing import vowel
 from music.synth.tables import LOOP, Numbers, Players, layer, loop, lowpass, peaks, spread
 
 #: Detuning of a well-known synthesiser with seven saws, in cents, with the middle one loudest.
@@ -29,6 +29,8 @@ SINGERS = Players(
 HORNS = Players(cents=(0.0, -4.0, 5.0, -8.0, 7.0), levels=(1.0, 0.6, 0.6, 0.4, 0.4), scatter=1.0)
 WARM = Players(cents=(0.0, -5.0, 6.0, -11.0, 10.0), levels=(1.0, 0.42, 0.42, 0.32, 0.32), scatter=1.5)
 GLASS = Players(cents=(0.0, -3.0, 3.5, 1200.0, 1204.0, 1902.0, 2402.0), levels=(1.0, 0.5, 0.5, 0.4, 0.3, 0.16, 0.10))
+#: Notes from which length on close before their end, and over how long.
+CLOSING_FROM_SECONDS, CLOSING_SECONDS = 1.6, 0.7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +52,8 @@ class Ensemble:
     #: The filter goes up and down: how much, and how often per second.
     sway: float = 0.0
     sway_speed: float = 0.2
+    #: How far a long note closes again before it is let go: the next one shall be the brighter of the two.
+    closing: float = 0.0
 
 
 def _saw(frequencies: Numbers, pitch: float) -> Numbers:
@@ -67,7 +71,7 @@ def _supersaw(frequencies: Numbers, pitch: float) -> Numbers:
 
 def _strings(frequencies: Numbers, pitch: float) -> Numbers:
     body = 0.5 + peaks(frequencies, (300, 520, 1100, 2500), (120, 260, 700, 1800), (0.7, 0.8, 0.5, 0.5))
-    level: Numbers = (pitch / frequencies) ** 0.85 * body * lowpass(frequencies, 6500.0, resonance=0.7)
+    level: Numbers = (pitch / frequencies) ** 0.8 * body * lowpass(frequencies, 9500.0, resonance=0.7)
     return level
 
 
@@ -149,6 +153,7 @@ ENSEMBLES = {
         touch=0.35,
         accent=-0.25,
         accent_decay=1.0,
+        closing=0.25,
         sway=0.18,
         sway_speed=0.13,
     ),
@@ -158,11 +163,12 @@ ENSEMBLES = {
         dull_hz=900.0,
         dull_ratio=2.0,
         envelope=Envelope(attack=0.25, release=1.10),
-        width=0.7,
+        width=0.52,
         open=0.35,
         touch=0.4,
         accent=0.2,
         accent_decay=1.5,
+        closing=0.3,
         sway=0.22,
         sway_speed=0.21,
     ),
@@ -175,6 +181,7 @@ ENSEMBLES = {
         width=0.55,
         open=0.35,
         touch=0.35,
+        closing=0.2,
         sway=0.3,
         sway_speed=0.09,
     ),
@@ -189,6 +196,7 @@ ENSEMBLES = {
         touch=0.55,
         accent=-0.35,
         accent_decay=4.0,
+        closing=0.2,
         sway=0.05,
         sway_speed=0.27,
     ),
@@ -219,6 +227,10 @@ def ensemble(stroke: Stroke) -> Audio:
     start, begin = int(draw.integers(LOOP)), float(draw.random())
     if voice.sway:
         opened += swing(count, stroke.rate, per_second=voice.sway_speed, begin=begin) * np.float32(voice.sway)
+    if voice.closing and stroke.seconds > CLOSING_FROM_SECONDS:
+        end, over = round(stroke.seconds * stroke.rate), round(CLOSING_SECONDS * stroke.rate)
+        opened[end - over : end] -= np.float32(voice.closing) * rise(over)
+        opened[end:] -= np.float32(voice.closing)
     np.clip(opened, 0.0, 1.0, out=opened)
     opened *= level
     sound = spread(bright, start, count, voice.width)

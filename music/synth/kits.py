@@ -34,6 +34,8 @@ class Snare:
     bend: float = 0.15
     attack: float = 0.0008
     drive: float = 0.0
+    #: Of a brush: how far apart in time its wires land.
+    bristles: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +130,8 @@ KITS = {
             decay=13,
             slow_decay=8,
             bend=0.05,
-            attack=0.006,
+            attack=0.004,
+            bristles=0.016,
         ),
         hats=Hats(
             hertz=380, metal=0.55, low=3600, high=11_500, closed_decay=30, open_decay=3.6, pedal_decay=42, attack=0.0012

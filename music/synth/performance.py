@@ -76,6 +76,10 @@ PLACES = {
 }
 FARTHEST = 0.7
 MIDDLE_PITCH, TWO_OCTAVES = 62, 24
+#: Nobody slides further, in semitones.
+LONGEST_SLUR = 12
+#: What slides on to the next note is gone after this, so that the two are one.
+SLUR_SECONDS = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +132,12 @@ def _strike(
     seconds = min(gesture.seconds, voice.longest) if not voice.stretch else gesture.seconds
     parts = max(1, ceil(seconds / voice.stretch - 1e-6)) if voice.stretch else 1
     for part in range(parts):
-        sound = key(instrument, gesture.pitches, seconds, velocity, (take + part) % voice.takes)
+        sound = key(instrument, gesture.pitches, seconds, velocity, (take + part) % voice.takes, gesture.source)
         held = seconds if not voice.stretch else min(voice.stretch, seconds - part * voice.stretch)
         yield Strike(
             sample=round((start + part * voice.stretch) * rate),
             held=round((sound[2] if not (voice.rings or voice.stretch) else held) * rate),
-            release=round((CHOKE_SECONDS if voice.free else voice.release) * rate) + 1,
+            release=round(_release(voice, gesture) * rate) + 1,
             sound=sound,
             left=level * left,
             right=level * right,
@@ -150,6 +154,15 @@ class Gesture:
     seconds: float
     velocity: float
     delay: float = 0.0
+    #: The pitch that it slides from, and whether the next note slides on from it.
+    source: int | None = None
+    goes_on: bool = False
+
+
+def _release(voice: Voice, gesture: Gesture) -> float:
+    if voice.free:
+        return CHOKE_SECONDS
+    return min(voice.release, SLUR_SECONDS) if gesture.goes_on else voice.release
 
 
 def _gestures(track: Track, voice: Voice, seconds_per_beat: float) -> Iterator[Gesture]:
@@ -158,12 +171,14 @@ def _gestures(track: Track, voice: Voice, seconds_per_beat: float) -> Iterator[G
     chords = [list(group) for _, group in groupby(heard, key=lambda entry: round(entry[1].start, 4))]
     nexts = [chord[0][1].start for chord in chords[1:]]
     chokes = _chokes(heard) if voice.free else {}
-    for chord, following in zip(chords, (*nexts, float("inf")), strict=True):
+    sources = _sources(chords, voice, seconds_per_beat)
+    for at, (chord, following) in enumerate(zip(chords, (*nexts, float("inf")), strict=True)):
         if voice.chordal:
             yield _together(chord, seconds_per_beat)
             continue
         for place, (number, note) in enumerate(chord):
-            lasting = min(note.beats, following - note.start) if voice.mono else note.beats
+            goes_on = at + 1 in sources
+            lasting = min(note.beats, following - note.start) if voice.mono or goes_on else note.beats
             if voice.free:
                 lasting = chokes.get(number, voice.longest / seconds_per_beat)
             yield Gesture(
@@ -173,7 +188,24 @@ def _gestures(track: Track, voice: Voice, seconds_per_beat: float) -> Iterator[G
                 seconds=lasting * seconds_per_beat,
                 velocity=note.velocity,
                 delay=place * voice.strum if len(chord) > 2 else 0.0,
+                source=sources.get(at),
+                goes_on=goes_on,
             )
+
+
+def _sources(chords: list[list[tuple[int, Note]]], voice: Voice, seconds_per_beat: float) -> dict[int, int]:
+    """Which of them are slurred to the one before, and its pitch."""
+    found: dict[int, int] = {}
+    if voice.slurs is None:
+        return found
+    for at, (before, chord) in enumerate(pairwise(chords), start=1):
+        if len(before) > 1 or len(chord) > 1:
+            continue
+        last, note = before[0][1], chord[0][1]
+        gap = (note.start - last.start - last.beats) * seconds_per_beat
+        if gap <= voice.slurs and 0 < abs(note.pitch - last.pitch) <= LONGEST_SLUR:
+            found[at] = last.pitch
+    return found
 
 
 def _together(chord: list[tuple[int, Note]], seconds_per_beat: float) -> Gesture:

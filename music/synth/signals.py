@@ -43,6 +43,8 @@ class Stroke:
     velocity: float
     take: int
     rate: int
+    #: The pitch from which it slides, where it is slurred to the note before.
+    source: int | None = None
 
     @property
     def pitch(self) -> int:
@@ -83,6 +85,25 @@ def bent(frequency: float, cents: Audio, rate: int) -> Phase:
     phase: Phase = np.cumsum(off, dtype=np.uint32)
     phase -= off[0]
     return phase
+
+
+def slid(frequency: float, cents: Audio, rate: int) -> Phase:
+    """As `bent`, for bends of any size."""
+    turned = np.exp2(cents * np.float32(1.0 / 1200.0))
+    turned *= np.float32(frequency / rate * TURN)
+    steps = turned.astype(np.uint32)
+    phase: Phase = np.cumsum(steps, dtype=np.uint32)
+    phase -= steps[0]
+    return phase
+
+
+def slur(stroke: Stroke, count: int, seconds: float) -> Audio:
+    """Cents on the way from the note before; slow to leave and slow to arrive."""
+    moving = min(count, round(seconds * stroke.rate))
+    cents = np.zeros(count, dtype=np.float32)
+    if stroke.source is not None:
+        cents[:moving] = (np.float32(1.0) - rise(moving)) * np.float32(100.0 * (stroke.source - stroke.pitch))
+    return cents
 
 
 def glided(steps: npt.NDArray[np.float64]) -> Phase:

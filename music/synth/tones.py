@@ -14,15 +14,17 @@ MOST_BYTES = 40 << 20
 LARGEST_BYTES = 2 << 20
 LENGTHS_PER_SECOND = 100
 
-#: Instrument, pitches, length, colour, take.
-Key = tuple[str, tuple[int, ...], float, int, int]
+#: Instrument, pitches, length, colour, take, and the pitch from which it slides.
+Key = tuple[str, tuple[int, ...], float, int, int, int | None]
 
 
-def key(instrument: str, pitches: tuple[int, ...], seconds: float, velocity: float, take: int) -> Key:
+def key(
+    instrument: str, pitches: tuple[int, ...], seconds: float, velocity: float, take: int, source: int | None = None
+) -> Key:
     voice = VOICES[instrument]
     colours = HIT_COLOURS if voice.free else COLOURS
     colour = min(colours - 1, int(velocity * colours))
-    return instrument, pitches, _length(voice, seconds), colour, take
+    return instrument, pitches, _length(voice, seconds), colour, take, source
 
 
 def _length(voice: Voice, seconds: float) -> float:
@@ -57,7 +59,7 @@ class Tones:
 
 def make(wanted: Key, rate: int) -> Audio:
     """The sound itself, before its level: see `catalogue.gain`."""
-    instrument, pitches, seconds, colour, take = wanted
+    instrument, pitches, seconds, colour, take, source = wanted
     voice = VOICES[instrument]
     stroke = Stroke(
         instrument=instrument,
@@ -66,5 +68,6 @@ def make(wanted: Key, rate: int) -> Audio:
         velocity=(colour + 0.5) / (HIT_COLOURS if voice.free else COLOURS),
         take=take,
         rate=rate,
+        source=source,
     )
     return voice.make(stroke)

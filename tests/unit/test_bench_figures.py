@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import machine, page, processor, rows
+from bench import machine, music, page, processor, rows
 from bench.figures import Promise, Row, fastest, latency, medians, verdict
 from bench.peers.catalogue import DEFAULT, PEERS
+from bench.takes import STAGES
 
 RATIO = Promise(must=1.5, aim=2.5, of="ratio", not_below="bullmq")
 DRAIN = Row(title="drain", figure="drain", promise=RATIO)
@@ -83,6 +84,24 @@ def test_without_peers_the_table_has_no_columns_for_them() -> None:
 def test_every_figure_has_one_row() -> None:
     figures = [row.figure for row in rows.ROWS]
     assert sorted(figures) == sorted(set(figures))
+
+
+def test_what_is_paced_and_weighed_of_music_has_its_rows() -> None:
+    paced = {f"music {genre}{of}" for genre in music.PACED for of in ("", ", first piece")}
+    shown = {row.figure: row for row in rows.ROWS if row.figure.startswith("music ")}
+    assert set(shown) == {*paced, f"music {music.WEIGHED}, memory"}
+    assert all(row.promise is not None for row in shown.values())
+    found = rows.lines({"music pop": 14.9, "music pop, first piece": 1.6}, {"saq": {"drain": 1.0}})
+    assert [rows.cells(line, ["saq"])[1:] for line in found] == [
+        ["14.9 ×", "", "", "", "≥ 10 / 20", "must"],
+        ["1.60 s", "", "", "", "≤ 1.5 / 0.75", "missed"],
+    ]
+
+
+def test_a_track_of_all_stems_is_timed() -> None:
+    found = music.timed("pop", 1.0, 7)
+    assert set(found["seconds"]) == {*STAGES} - {"encode"}
+    assert 0 < found["first_piece_seconds"] < sum(found["seconds"].values())
 
 
 def test_what_a_row_is_compared_with_is_a_peer() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from music import bass, form, groove, harmony
+from music import bass, form, groove, harmony, slides
 from music.genres import GENRES
 from music.harmony import Span
 from music.instruments import INSTRUMENTS
@@ -33,7 +33,8 @@ def test_a_bass_is_one_low_voice_that_comes_home(genre: str, signature: int) -> 
     facts = INSTRUMENTS[track.instrument]
     assert (track.stem, facts.stem) == ("bass", "bass")
     assert all(facts.low <= note.pitch <= facts.high for note in track.notes)
-    assert all(a.start + a.beats <= b.start + 0.1 for a, b in zip(track.notes, track.notes[1:], strict=False))
+    overlaps = 0.1 if genre not in slides.GENRES else 0.1 + slides.OVERLAP_SECONDS * wanted.bpm / 60
+    assert all(a.start + a.beats <= b.start + overlaps for a, b in zip(track.notes, track.notes[1:], strict=False))
     assert track.notes[-1].pitch % 12 == wanted.key.tonic
     assert track.notes[-1].start == pytest.approx((wanted.bars - 1) * wanted.meter.beats, abs=0.1)
 
@@ -55,6 +56,18 @@ def test_kick_and_bass_strike_together(genre: str) -> None:
     kicks = [k for k in kicks if any(s.start_bar * beats <= k < (s.start_bar + s.bars) * beats - 0.1 for s in played)]
     assert len(kicks) > 10
     assert sum(round(kick, 6) in starts for kick in kicks) / len(kicks) > 0.7
+
+
+def test_an_808_slides_into_some_of_its_notes_and_no_other_bass_does() -> None:
+    def slid(**request: Any) -> list[Note]:
+        wanted, _, _, _, track = composed(duration=120, **request)
+        most = 0.7 * slides.OVERLAP_SECONDS * wanted.bpm / 60
+        pairs = zip(track.notes, track.notes[1:], strict=False)
+        return [b for a, b in pairs if a.start + a.beats - b.start >= most and a.pitch != b.pitch]
+
+    assert 4 < len(slid(genre="trap")) < 40
+    assert not slid(genre="drum and bass")
+    assert not slid(genre="trap", instruments=["reese_bass"])
 
 
 def test_a_house_bass_stays_between_the_kicks() -> None:

@@ -419,8 +419,25 @@ def test_reggae_drops_the_one() -> None:
     assert {round(note.start) % 4 for note in bars[second] if note.pitch == RIM and note.velocity > 0.5} == {2}
 
 
+def test_slow_jazz_is_played_with_brushes_until_the_chorus() -> None:
+    wanted = wish("jazz", bpm=88)
+    kit, circles = (track for track in groove.tracks(wanted, form()) if track.stem == "drums")
+    assert (kit.instrument, circles.instrument) == ("kit_jazz", "brush_swirl")
+
+    def within(track: Track, first_bar: int, bars: int) -> list[Note]:
+        return [note for note in track.notes if 4 * first_bar - 0.1 <= note.start < 4 * (first_bar + bars) - 0.1]
+
+    assert not [note for note in within(kit, 4, 8) if note.pitch == RIDE]
+    assert [note for note in within(kit, 12, 8) if note.pitch == RIDE]
+    assert len(within(circles, 4, 8)) == 32
+    assert not within(circles, 12, 8)
+    fast = groove.tracks(wish("jazz", bpm=176, instruments=("kit_jazz",)), form())
+    assert "brush_swirl" in {track.instrument for track in fast}
+    assert "brush_swirl" not in {track.instrument for track in groove.tracks(wish("jazz", bpm=176), form())}
+
+
 def test_jazz_rides_with_the_hat_on_two_and_four_over_a_feathered_kick() -> None:
-    wanted = wish("jazz")
+    wanted = wish("jazz", bpm=132)
     notes = [note for note in drums(wanted) if 4 * 4 <= note.start < 10 * 4]
     pedal = {round(note.start) % 4 for note in notes if note.pitch == PEDAL_HAT}
     assert pedal == {1, 3}

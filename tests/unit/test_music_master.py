@@ -10,7 +10,7 @@ from scipy.signal import resample_poly
 from music.analyze.spectrum import Spectrum
 from music.genres import GENRES
 from music.mix import hold, mixdown
-from music.mix.limiter import limiting
+from music.mix.limiter import crest_db, limiting
 from music.mix.master import Master, Report
 from music.plan import Mix
 from tests import band
@@ -119,6 +119,13 @@ def test_glue_narrows_the_dynamics(house: Audio) -> None:
     swelling = np.tile(house, 2) * np.linspace(0.15, 1.0, 2 * house.shape[1], dtype=np.float32)
     loose, held = (mastered(swelling, Mix(glue=glue))[1] for glue in (0.0, 1.0))
     assert held.loudness_range < loose.loudness_range
+
+
+def test_what_is_glued_is_denser_and_what_is_not_keeps_its_peaks(house: Audio) -> None:
+    loose, held = (mastered(house, Mix(glue=glue))[1] for glue in (0.0, 0.7))
+    assert loose.integrated_lufs == pytest.approx(held.integrated_lufs, abs=0.2)
+    assert loose.peak_to_loudness > 12.5
+    assert held.peak_to_loudness == pytest.approx(crest_db(0.7), abs=0.3)
 
 
 def test_the_limiter_is_down_before_the_peak_and_back_in_two_steps() -> None:

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from music.composing import compose
 from music.errors import RequestError
 from music.instruments import KICK
 from music.output import FORMATS, AudioWriter, StemFile, Waveform, midi, read_audio, write_audio
@@ -261,3 +262,10 @@ def test_a_picture_shows_a_rising_tone_rising() -> None:
 def test_silence_and_short_sounds_can_be_pictured(seconds: float) -> None:
     assert drawn(np.zeros((2, round(seconds * RATE)), dtype=np.float32)).shape == (HEIGHT, WIDTH, 3)
     assert drawn(song(1.0)[:, : round(seconds * RATE)]).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_brushes_choose_their_kit() -> None:
+    plan = compose({"genre": "jazz", "bpm": 90, "seed": 1, "duration": 20})
+    tracks = {track.name: track for track in mido.MidiFile(file=BytesIO(midi(plan))).tracks}
+    assert [m.program for m in tracks["brushes"] if m.type == "program_change" and m.channel == 9] == [40]
+    assert not [m for m in tracks["drums"] if m.type == "program_change"]

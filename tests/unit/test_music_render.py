@@ -15,6 +15,7 @@ from music.instruments import CLAP, CLOSED_HAT, CRASH, HIGH_CONGA, INSTRUMENTS, 
 from music.plan import STEMS, Note, Plan, Section, Track
 from music.rendering import SAMPLE_RATE, Piece, render
 from music.synth import performance, tones
+from music.synth.performance import strikes
 from music.synth.signals import Audio
 
 ROOTS = (45, 41, 48, 43)
@@ -378,3 +379,16 @@ def test_the_buffers_do_not_grow_with_the_duration(monkeypatch: pytest.MonkeyPat
     for _ in render(dense("lo-fi", seconds=40.0), stems=["pad", "chords"]):
         pass
     assert max(seen) < 14 * SAMPLE_RATE * 8
+
+
+def test_slurred_notes_are_one_line_and_others_begin_anew() -> None:
+    """What is slurred has no gap between its notes, and no second attack; a rest or a chord ends the line."""
+    line = strikes(one("saw_lead", note(0, 1.0, 62), note(1, 1.0, 65), note(3, 1.0, 69)), "lead", 1, SAMPLE_RATE)
+    assert [strike.sound[-1] for strike in line] == [None, 62, None]
+    assert line[0].release < line[1].release
+    chords = one("saw_lead", note(0, 1.0, 62), note(0, 1.0, 69), note(1, 1.0, 65))
+    assert [strike.sound[-1] for strike in strikes(chords, "lead", 1, SAMPLE_RATE)] == [None, None, None]
+    apart = one("bass_808", note(0, 1.0, 31), note(1, 1.0, 34))
+    assert [strike.sound[-1] for strike in strikes(apart, "bass", 1, SAMPLE_RATE)] == [None, None]
+    overlapping = one("bass_808", note(0, 1.5, 31), note(1, 1.0, 34))
+    assert [strike.sound[-1] for strike in strikes(overlapping, "bass", 1, SAMPLE_RATE)] == [None, 31]

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from music.instruments import (
+    BRUSH_SWIRL,
     CLAP,
     CLOSED_HAT,
     CRASH,
@@ -22,7 +23,7 @@ from music.instruments import (
 )
 from music.synth import tones
 from music.synth.catalogue import REFERENCE_DBFS, VOICES, gain
-from music.synth.signals import Audio, hertz
+from music.synth.signals import Audio, Stroke, hertz, slid, slur
 
 RATE = 44_100
 KITS = [name for name in INSTRUMENTS if name.startswith("kit_")]
@@ -187,6 +188,55 @@ def test_a_power_chord_is_one_sound_with_tones_between_its_tones() -> None:
         return float(10 * np.log10(powers[octave_below].sum() / powers.sum()))
 
     assert root((45, 52, 57)) > root((45,)) + 30
+
+
+def test_a_short_power_chord_is_damped_by_the_palm_and_a_long_one_is_strummed() -> None:
+    def chord(seconds: float) -> Audio:
+        return tones.make(tones.key("power_guitar", (40, 47, 52), seconds, 0.8, 0), RATE)
+
+    muted, held = chord(0.13), chord(1.0)
+    assert centroid(muted, 0.03, 0.13) < 0.6 * centroid(held, 0.03, 0.13)
+    # The root is there before the fifth.
+    frequencies, powers = spectrum(chord(1.0)[:, : round(0.005 * RATE)], 0.0, 0.005)
+    assert frequencies[int(np.argmax(powers))] < hertz(47) + RATE / len(powers)
+
+
+@pytest.mark.parametrize("name", ["saw_lead", "square_lead", "voice_aah", "voice_ooh", "bass_808"])
+def test_a_slurred_note_comes_from_the_one_before(name: str) -> None:
+    pitch = middle(name) - 5
+    sounds = [tones.make(tones.key(name, (pitch,), 1.0, 0.8, 0, source), RATE) for source in (pitch + 7, None)]
+    slurred, plain = (np.atleast_2d(sound) for sound in sounds)
+    assert slurred.shape == plain.shape
+    assert level(slurred) == pytest.approx(level(plain), abs=4.0)
+    assert float(np.corrcoef(slurred[0, :2000], plain[0, :2000])[0, 1]) < 0.9
+    # It has arrived: what is loudest is a multiple of its pitch.
+    frequencies, powers = spectrum(slurred, 0.3, 1.0)
+    number = frequencies[int(np.argmax(powers))] / hertz(pitch)
+    assert number == pytest.approx(round(number), rel=0.02)
+
+
+def test_a_slide_takes_the_turns_of_the_pitches_that_it_passes() -> None:
+    stroke = Stroke(instrument="saw_lead", pitches=(57,), seconds=1.0, velocity=0.8, take=0, rate=RATE, source=69)
+    cents = slur(stroke, RATE, 0.1)
+    assert (cents[0], cents[-1]) == (1200.0, 0.0)
+    assert (np.diff(cents) <= 0.0).all()
+    turns = np.unwrap(slid(220.0, cents, RATE).astype(np.float64), period=2**32)[-1] / 2**32
+    assert turns == pytest.approx((220.0 * 2 ** (cents / 1200)).mean(dtype=np.float64), rel=1e-3)
+
+
+def test_a_voice_begins_with_a_consonant_and_its_vowels_move() -> None:
+    syllables = [played("voice_aah", 62, seconds=1.5, take=take) for take in range(3)]
+    colours = [centroid(syllable, 0.5, 1.2) for syllable in syllables]
+    assert max(colours) > 1.1 * min(colours)
+    assert any(centroid(syllable, 0.0, 0.06) < 0.8 * centroid(syllable, 0.5, 1.2) for syllable in syllables)
+
+
+def test_a_brush_is_loudest_where_the_hand_is_quickest() -> None:
+    circle = played("brush_swirl", BRUSH_SWIRL, seconds=0.7)
+    fifths = [level(part) for part in np.array_split(circle[:, : round(0.7 * RATE)], 5, axis=1)]
+    assert int(np.argmax(fifths)) == 0
+    assert max(fifths) > min(fifths) + 3
+    assert centroid(circle, 0.05, 0.2) > 1.1 * centroid(circle, 0.4, 0.55)
 
 
 def shape(kit: str, piece: int) -> Values:
