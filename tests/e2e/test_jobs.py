@@ -215,6 +215,7 @@ async def test_a_single_request_is_followed_to_its_end(mesh: Mesh) -> None:
         answers = [answer async for answer in stream]
 
     assert [answer.ended for answer in answers] == [False] * (len(answers) - 1) + [True]
+    assert not answers[0].ended, "a job that takes its time is told of before its end"
     assert answers[-1].events[-1].job_moved.state == job_pb2.JOB_STATE_SUCCEEDED
 
 

@@ -139,8 +139,9 @@ class OrchestratorServiceServicer:
 
     def RunJob(self, request_iterator, context):
         """Accepts a job as CreateJob does and streams its events as WatchJob does: one call for those who wait for the outcome.
-        The first event comes as soon as the job is durable, and every event names it. The job does not depend on the stream; after a
-        break go on with WatchJob, or repeat this call with the same `request_id` to see the same job from its first event.
+        The first event comes when the job is durable, with those that follow it in a moment, and every event names it. The job
+        does not depend on the stream; after a break go on with WatchJob, or repeat this call with the same `request_id` to see
+        the same job from its first event.
 
         A stream may carry several jobs, one after the other: a request is read when the job before it has been followed to its end. An
         open stream spares each of them what it takes to start a call. Whatever goes wrong with a job ends the stream.
