@@ -17,6 +17,7 @@ TOGETHER = {
         "tests/e2e/test_cli_music.py",
         "tests/e2e/test_jobs.py",
         "tests/e2e/test_listening.py",
+        "tests/e2e/test_long_plans.py",
         "tests/e2e/test_many_tracks.py",
         "tests/e2e/test_music.py",
         "tests/e2e/test_pages.py",
