@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from music.errors import RequestError
+from music.neural.choice import PROCEDURAL
 from music.plan import Plan, plan_from_dict
 from services.worker.handlers import stored
 from tutti.errors import InvalidInput
 from tutti.handlers import Context
-
-PROCEDURAL = "procedural"
 
 
 def plays_parts() -> bool:
