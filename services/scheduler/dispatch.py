@@ -46,9 +46,7 @@ class Dispatcher:
         self.epoch = str(term)
         self.placement = placement
         self.leases = Leases(term)
-        self.roster = Roster(
-            placement, self, drained, term=term, heartbeat_ttl_seconds=heartbeat_ttl_seconds, tasks=tasks
-        )
+        self.roster = Roster(placement, self, drained, term=term, heartbeat_ttl=heartbeat_ttl_seconds, tasks=tasks)
         self._peers = Peers(self.epoch)
         self._heartbeat_ttl = heartbeat_ttl_seconds
         self._settling = Settling(settle_seconds)

@@ -45,14 +45,14 @@ class Roster:
         drained: Mapping[str, str],
         *,
         term: int,
-        heartbeat_ttl_seconds: float,
+        heartbeat_ttl: float,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self.lost = LostWorkers()
         self._placement = placement
         self._listener = listener
         self._term = term
-        self._heartbeat_ttl = heartbeat_ttl_seconds
+        self._heartbeat_ttl = heartbeat_ttl
         self._tasks = tasks
         self._links: dict[str, WorkerLink] = {}
         self._link_tasks: dict[str, asyncio.Task[None]] = {}
