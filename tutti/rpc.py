@@ -8,7 +8,7 @@ import ipaddress
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import any_pb2
@@ -23,8 +23,6 @@ from tutti.telemetry import tracing
 
 log = logging.getLogger(__name__)
 
-Q = TypeVar("Q")
-A = TypeVar("A")
 
 ERROR_DOMAIN = "tutti"
 HEALTH = "grpc.health.v1.Health"
@@ -144,43 +142,6 @@ async def answer_after_what_follows() -> None:
     Two turns of the loop: a task that was started begins in the first, and what it sends goes out in the second."""
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-
-
-class Lane(Generic[Q, A]):
-    """Requests of one kind to one server, on a stream that stays open: a message costs a third of what a call does. One
-    is under way at a time; what goes wrong with one ends the stream, and the next opens another."""
-
-    def __init__(self, open_stream: "Callable[[], grpc.aio.StreamStreamCall[Q, A]]") -> None:
-        self._open = open_stream
-        self._stream: grpc.aio.StreamStreamCall[Q, A] | None = None
-        self._turn = asyncio.Lock()
-
-    async def call(self, request: Q, *, timeout: float) -> A:
-        """Raises our errors: those that the server refuses with, and Unavailable when it does not answer in time."""
-        async with self._turn:
-            if self._stream is None:
-                self._stream = self._open()
-            stream = self._stream
-            try:
-                with translated():
-                    async with asyncio.timeout(timeout):
-                        await stream.write(request)
-                        answer = await stream.read()
-                if answer is grpc.aio.EOF:
-                    raise errors.Unavailable("the server ended the stream", reason="CUT_OFF")
-                return cast(A, answer)
-            except BaseException as error:
-                self.leave()
-                if isinstance(error, TimeoutError | asyncio.InvalidStateError):
-                    # The other is what a write says to a stream that has just ended.
-                    raise errors.Unavailable("the server does not answer", reason="CUT_OFF") from error
-                raise
-
-    def leave(self) -> None:
-        """Hang up; the next request opens a stream, perhaps to another server."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.cancel()
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: errors.TuttiError) -> NoReturn:

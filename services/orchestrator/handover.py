@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from tutti import backoff, errors, rpc
 from tutti.batching import Batcher
 from tutti.client.client import SCHEDULER
+from tutti.lanes import Lane
 from tutti.updates import Follower
 from tutti.v1 import scheduler_pb2, scheduler_pb2_grpc, task_pb2
 
@@ -34,7 +35,7 @@ class SchedulerLink:
         self._id = orchestrator_id
         self._channel = rpc.channel(addresses, service=SCHEDULER)
         self._stub = scheduler_pb2_grpc.SchedulerServiceStub(self._channel)
-        self._scheduling = rpc.Lane(self._stub.Schedule)
+        self._scheduling = Lane(self._stub.Schedule)
         # Orders and stops go through one batcher: a stop must never overtake the order that it is about.
         self._outgoing: Batcher[task_pb2.TaskOrder | task_pb2.AttemptRef, None] = Batcher(
             self._send, name="hand-over", weigh=lambda item: item.ByteSize(), max_weight=rpc.MAX_BATCH_BYTES

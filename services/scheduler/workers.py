@@ -10,6 +10,7 @@ import grpc
 
 from tutti import backoff, clock, errors, rpc
 from tutti.batching import Batcher
+from tutti.lanes import Lane
 from tutti.updates import Follower
 from tutti.v1 import scheduler_pb2, task_pb2, worker_pb2, worker_pb2_grpc
 
@@ -57,7 +58,7 @@ class WorkerLink:
         self._on_superseded = on_superseded
         self._channel = rpc.channel([info.address])
         self._stub = worker_pb2_grpc.WorkerServiceStub(self._channel)
-        self._executing = rpc.Lane(self._stub.Execute)
+        self._executing = Lane(self._stub.Execute)
         # Leases and stops go through one batcher: a stop that overtook its lease would be answered as LOST, and the
         # attempt would begin after its job has ended.
         self._outgoing: Batcher[task_pb2.Lease | task_pb2.AttemptRef, None] = Batcher(

@@ -15,7 +15,7 @@ import pytest_asyncio
 from tests.builders import seconds
 from tests.fixtures.journal import Journal
 from tests.fixtures.meshes import client_of, eventually, kill, running_mesh
-from tutti import errors, rpc
+from tutti import errors, lanes, rpc
 from tutti.client import Client, task
 from tutti.embedded import Mesh
 from tutti.embedded.endpoints import Replica
@@ -181,7 +181,7 @@ async def test_a_paused_leader_steps_down_and_nothing_runs_twice(mesh: Mesh, cli
         async with rpc.channel([worker.address]) as channel:
             stub = worker_pb2_grpc.WorkerServiceStub(channel)
             with pytest.raises(errors.PreconditionFailed) as caught:
-                await rpc.Lane(stub.Execute).call(worker_pb2.ExecuteRequest(term=1), timeout=10)
+                await lanes.Lane(stub.Execute).call(worker_pb2.ExecuteRequest(term=1), timeout=10)
         assert caught.value.reason == "STALE_EPOCH"
         assert await metric(worker, "tutti_worker_stale_calls_total") >= 1
     check_logs(await watching)

@@ -20,7 +20,7 @@ from tests.fixtures.fleet import (
     running_worker,
 )
 from tests.fixtures.waiting import eventually, eventually_true
-from tutti import errors, rpc, structs
+from tutti import errors, lanes, rpc, structs
 from tutti.v1 import scheduler_pb2, task_pb2, worker_pb2, worker_pb2_grpc
 
 READY = scheduler_pb2.WORKER_STATE_READY
@@ -286,7 +286,7 @@ class TestStreams:
     async def test_a_worker_refuses_a_leader_of_an_earlier_term(self, start: Start) -> None:
         async with start(joins=False) as worker:
             stub = worker_pb2_grpc.WorkerServiceStub(channel := rpc.channel([worker.address]))
-            lane = rpc.Lane(stub.Execute)
+            lane = lanes.Lane(stub.Execute)
             await lane.call(worker_pb2.ExecuteRequest(term=7), timeout=5)
 
             with pytest.raises(errors.PreconditionFailed) as caught:

@@ -1,12 +1,11 @@
 """Jobs that are handed over and followed in one go, on streams that stay open for the next ones."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import grpc
 
-from tutti import errors, rpc
+from tutti import errors, lanes, rpc
 from tutti.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
 #: Streams that are kept for another job. Who has more under way opens more, and they go when their jobs have ended.
@@ -27,9 +26,9 @@ class Runs:
         """What is answered, until the job has ended. Raises our errors; the job may have been accepted all the same."""
         stream, ended = self._take(owner), False
         try:
-            await _write(stream, request)
+            await lanes.say(stream, request)
             while not ended:
-                response = await _read(stream)
+                response = await lanes.hear(stream)
                 ended = response.ended
                 if ended:
                     # Before it is handed over: who has seen the end may never ask for more.
@@ -59,24 +58,3 @@ class Runs:
         self._idle.append((owner, stream))
         if len(self._idle) > IDLE:
             self._idle.pop(0)[1].cancel()
-
-
-async def _write(stream: _Stream, request: orchestrator_pb2.RunJobRequest) -> None:
-    with rpc.translated():
-        try:
-            await stream.write(request)
-        except asyncio.InvalidStateError as error:
-            # What a write says to a stream that has ended in the meantime.
-            raise _cut_off() from error
-
-
-async def _read(stream: _Stream) -> orchestrator_pb2.RunJobResponse:
-    with rpc.translated():
-        response = await stream.read()
-    if response is grpc.aio.EOF:
-        raise _cut_off()
-    return cast(orchestrator_pb2.RunJobResponse, response)
-
-
-def _cut_off() -> errors.Unavailable:
-    return errors.Unavailable("the server ended the stream; try again", reason="CUT_OFF")
