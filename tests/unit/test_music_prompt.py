@@ -242,6 +242,6 @@ def test_every_phrase_means_something_that_exists() -> None:
 
 @pytest.mark.parametrize("prompt", ["no " * 660, "no drums, " * 200, "a" * 2000, "jazz house " * 180, "1" * 2000])
 def test_a_wild_prompt_is_read_quickly(prompt: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     read_prompt(prompt, prompt)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
