@@ -1,7 +1,6 @@
 """Jobs that died and run again, on real replicas and a real Redis; the scheduler does what the test says."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from tests.builders import (
     with_fields,
 )
 from tests.fixtures.replicas import Replica, know_kinds, running_replica
-from tests.fixtures.scheduler import ScriptedScheduler, serving
+from tests.fixtures.scheduler import ScriptedScheduler
 from tests.fixtures.waiting import eventually, eventually_true
 from tutti import errors, structs
 from tutti.client import plan, step
@@ -37,24 +36,6 @@ CANCELLED = job_pb2.JOB_STATE_CANCELLED
 ONCE = task_pb2.RetryPolicy(max_attempts=1)
 OWNER = "ada"
 SLEEP = '{"type":"object","properties":{"seconds":{"type":"number"}},"required":["seconds"]}'
-
-
-@pytest.fixture
-def scheduler() -> ScriptedScheduler:
-    # The calls that no orchestrator makes answer UNIMPLEMENTED.
-    return ScriptedScheduler()  # type: ignore[abstract]
-
-
-@pytest.fixture
-async def address(scheduler: ScriptedScheduler) -> AsyncIterator[str]:
-    async with serving(scheduler) as bound:
-        yield bound
-
-
-@pytest.fixture
-async def replica(redis_url: str, address: str) -> AsyncIterator[Replica]:
-    async with running_replica(redis_url, address) as running:
-        yield running
 
 
 async def dead_job(replica: Replica, scheduler: ScriptedScheduler, spec: job_pb2.JobSpec | None = None) -> str:

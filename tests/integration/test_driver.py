@@ -37,18 +37,6 @@ MUCH_LATER = task_pb2.RetryPolicy(initial_backoff=seconds(600), max_backoff=seco
 
 
 @pytest.fixture
-def scheduler() -> ScriptedScheduler:
-    # The calls that no orchestrator makes answer UNIMPLEMENTED.
-    return ScriptedScheduler()  # type: ignore[abstract]
-
-
-@pytest.fixture
-async def address(scheduler: ScriptedScheduler) -> AsyncIterator[str]:
-    async with serving(scheduler) as bound:
-        yield bound
-
-
-@pytest.fixture
 async def replica(any_redis_url: str, address: str) -> AsyncIterator[Replica]:
     async with running_replica(any_redis_url, address) as running:
         yield running

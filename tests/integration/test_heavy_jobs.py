@@ -1,7 +1,6 @@
 """Jobs that weigh something, such as a piece of ten minutes that comes back edited: on a real Redis and real gRPC."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,8 @@ import pytest
 
 from services.orchestrator import given
 from tests.builders import music_spec, with_fields
-from tests.fixtures.replicas import Replica, running_replica
-from tests.fixtures.scheduler import ScriptedScheduler, serving
+from tests.fixtures.replicas import Replica
+from tests.fixtures.scheduler import ScriptedScheduler
 from tests.fixtures.waiting import eventually
 from tutti import errors, rpc, structs
 from tutti.artifacts import Artifact
@@ -18,18 +17,6 @@ from tutti.v1 import job_pb2
 
 #: Some 2 MB, as a piece of ten minutes.
 PLAN = {"tracks": [{"notes": [{"start": n, "beats": 0.25, "pitch": 60, "velocity": 0.5} for n in range(30_000)]}]}
-
-
-@pytest.fixture
-def scheduler() -> ScriptedScheduler:
-    # The calls that no orchestrator makes answer UNIMPLEMENTED.
-    return ScriptedScheduler()  # type: ignore[abstract]
-
-
-@pytest.fixture
-async def replica(redis_url: str, scheduler: ScriptedScheduler) -> AsyncIterator[Replica]:
-    async with serving(scheduler) as address, running_replica(redis_url, address) as running:
-        yield running
 
 
 def editing(plan: Any, **options: Any) -> job_pb2.JobSpec:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import failed, seconds, started, succeeded, task_spec
 from tests.fixtures.replicas import Replica, running_replica
-from tests.fixtures.scheduler import ScriptedScheduler, serving
+from tests.fixtures.scheduler import ScriptedScheduler
 from tests.fixtures.stores import accept, new_job
 from tests.fixtures.waiting import eventually, eventually_true
 from tutti.v1 import job_pb2, task_pb2
@@ -14,18 +14,6 @@ from tutti.v1 import job_pb2, task_pb2
 #: No renewal comes by itself while a test runs.
 LONG = 600.0
 AT_ONCE = task_pb2.RetryPolicy(initial_backoff=seconds(0.01))
-
-
-@pytest.fixture
-def scheduler() -> ScriptedScheduler:
-    # The calls that no orchestrator makes answer UNIMPLEMENTED.
-    return ScriptedScheduler()  # type: ignore[abstract]
-
-
-@pytest.fixture
-async def address(scheduler: ScriptedScheduler) -> AsyncIterator[str]:
-    async with serving(scheduler) as bound:
-        yield bound
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from services.orchestrator.store.cache import Asked, CacheStore, How, Verdict
 from services.orchestrator.store.records import Stored
 from tests.builders import failed, lost, seconds, started, stopped, succeeded, task_spec, update
 from tests.fixtures.replicas import Replica, running_replica
-from tests.fixtures.scheduler import ScriptedScheduler, serving
+from tests.fixtures.scheduler import ScriptedScheduler
 from tests.fixtures.waiting import eventually, eventually_true
 from tutti import redis_client, structs
 from tutti.v1 import artifact_pb2, job_pb2, task_pb2
@@ -19,18 +19,6 @@ from tutti.v1 import artifact_pb2, job_pb2, task_pb2
 SUCCEEDED = job_pb2.JOB_STATE_SUCCEEDED
 FAILED = job_pb2.JOB_STATE_FAILED
 CANCELLED = job_pb2.JOB_STATE_CANCELLED
-
-
-@pytest.fixture
-def scheduler() -> ScriptedScheduler:
-    # The calls that no orchestrator makes answer UNIMPLEMENTED.
-    return ScriptedScheduler()  # type: ignore[abstract]
-
-
-@pytest.fixture
-async def address(scheduler: ScriptedScheduler) -> AsyncIterator[str]:
-    async with serving(scheduler) as bound:
-        yield bound
 
 
 @pytest.fixture
