@@ -52,6 +52,11 @@ async def say(stream: "grpc.aio.StreamStreamCall[Q, A]", request: Q) -> None:
         except asyncio.InvalidStateError as error:
             # What a write says to a stream that has ended in the meantime.
             raise _cut_off() from error
+        except grpc.aio.AioRpcError as error:
+            # And to one whose connection breaks just now; a service that fails gives details.
+            if error.code() is grpc.StatusCode.INTERNAL and not error.trailing_metadata():
+                raise _cut_off() from error
+            raise
 
 
 async def hear(stream: "grpc.aio.StreamStreamCall[Q, A]") -> A:
