@@ -29,6 +29,8 @@ class Order:
     seed: int | None
     sample_rate: int
     first_section: int
+    #: (channels, samples) at the same rate, for engines that listen to what they go on from.
+    excerpt: Audio | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +124,7 @@ class Sampled:
             rate=order.sample_rate,
             first_section=order.first_section,
             on_step=on_step,
+            excerpt=order.excerpt,
         )
         for cut in mix:
             yield Part(

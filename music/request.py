@@ -23,6 +23,7 @@ from music.theory import Key, Meter, parse_key
 __all__ = ["PARAMETERS", "Composition", "Resolved", "read_seed", "resolve"]
 
 DEFAULT_STRENGTH = 0.5
+LONGEST_ADDRESS = 2_000
 DEFAULT_LOUDNESS = -14.0
 DEFAULT_TRUE_PEAK = -1.0
 #: A reference is not followed into silence, nor to where only distortion is louder.
@@ -54,6 +55,7 @@ ACTED_UPON = (
     "loop",
     "temperature",
     "reference",
+    "continue_from",
     "strength",
     "loudness_target",
     "true_peak",
@@ -61,7 +63,7 @@ ACTED_UPON = (
 #: What the stage that writes files acts upon.
 WRITTEN = ("format", "sample_rate", "bit_depth")
 #: Parameters of sampled models: accepted, and reported as ignored.
-IGNORED = ("continue_from", "guidance", "top_k", "top_p")
+IGNORED = ("guidance", "top_k", "top_p")
 PARAMETERS = (*ACTED_UPON, *WRITTEN, *IGNORED)
 
 
@@ -201,7 +203,13 @@ def _composition(chosen: Mapping[str, Resolved], players: Cast, details: Details
 
 
 def _reference(asked: Mapping[str, Any], chosen: dict[str, Resolved]) -> Reference:
-    strength = fields.number(asked.get("strength", DEFAULT_STRENGTH), "strength", low=0, high=1)
+    usual = DEFAULT_STRENGTH
+    if "continue_from" in asked:
+        where = fields.text(asked["continue_from"], "continue_from", longest=LONGEST_ADDRESS)
+        # Its sound is for engines that listen; its style is a reference like any other, but closer.
+        chosen["continue_from"] = Resolved(value=where, honoured="hint" if "reference" in asked else "ignored")
+        usual = 1.0
+    strength = fields.number(asked.get("strength", usual), "strength", low=0, high=1)
     if "reference" not in asked:
         if "strength" in asked:
             # Without a reference there is nothing to be near to.

@@ -9,7 +9,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ class Arrival:
     raw: bytes
     parameters: Mapping[str, Any]
     sender: Any
+    #: Tensors that need not be there, by name.
+    arrays: Mapping[str, npt.NDArray[Any]]
 
     def json(self) -> Mapping[str, Any]:
         try:
@@ -43,9 +45,11 @@ class Arrival:
 class Serving:
     """One model's side of Triton's Python backend; `backend` is the module triton_python_backend_utils."""
 
-    def __init__(self, backend: Any, model: str) -> None:
+    def __init__(self, backend: Any, model: str, *, optional: Sequence[str] = ()) -> None:
+        """`optional` names tensors that may come beside the request."""
         self._backend = backend
         self._model = model
+        self._optional = optional
         # The family must live as long as its gauge.
         self._family = backend.MetricFamily(
             name=f"tutti_{model}_active_requests",
@@ -60,7 +64,9 @@ class Serving:
     def take(self, request: Any) -> Arrival:
         self._count(1)
         raw = self._backend.get_input_tensor_by_name(request, "REQUEST").as_numpy()[0]
-        return Arrival(raw, json.loads(request.parameters() or "{}"), request.get_response_sender())
+        found = {name: self._backend.get_input_tensor_by_name(request, name) for name in self._optional}
+        arrays = {name: tensor.as_numpy().copy() for name, tensor in found.items() if tensor is not None}
+        return Arrival(raw, json.loads(request.parameters() or "{}"), request.get_response_sender(), arrays)
 
     def answer(self, arrival: Arrival, work: Callable[[Arrival], None]) -> None:
         """Do the work of one request; whatever happens, send its final flag and log its line."""

@@ -1,11 +1,14 @@
 """Which engine renders, and with what, as the environment says. Read once, when a model is loaded."""
 
 import importlib.util
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 PROCEDURAL, MUSICGEN = "procedural", "musicgen"
+#: Of MusicGen's weights, as they name themselves: the latter follow a tune.
+PLAIN, MELODY = "musicgen", "musicgen_melody"
 ENGINES = (PROCEDURAL, MUSICGEN)
 DEVICES = ("auto", "cpu", "cuda")
 INSTALL_COMMAND = "pip install 'tutti-mesh[musicgen]'"
@@ -36,6 +39,29 @@ def read_choice(environment: Mapping[str, str]) -> Choice:
             "MODEL_S3_PATH and start Triton through `python -m tutti.weights -- tritonserver …`, which fetches them."
         )
     return Choice(engine=engine, directory=_checked(Path(directory)), device=device)
+
+
+def kind_of(directory: Path) -> str:
+    """Which of the two sorts of MusicGen's weights these are."""
+    try:
+        kind = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise EngineError(f"MUSCGEN_MODEL_DIR: {directory}/config.json cannot be read: {error}") from error
+    if kind not in (PLAIN, MELODY):
+        raise EngineError(
+            f"MUSCGEN_MODEL_DIR: {directory} holds a {kind!r:.40}, not a {PLAIN!r} or {MELODY!r}; take "
+            "facebook/musicgen-small, -medium, -large, -melody or one of their stereo versions."
+        )
+    return str(kind)
+
+
+def follows_tunes(environment: Mapping[str, str]) -> bool:
+    """Whether what renders can follow a tune. What is wrong with it, it says itself when it is loaded."""
+    try:
+        choice = read_choice(environment)
+        return choice.engine == MUSICGEN and kind_of(choice.directory) == MELODY
+    except EngineError:
+        return False
 
 
 def check_packages() -> None:

@@ -5,22 +5,25 @@ hang on the one thing that transformers asks at every step, a stopping criterion
 raise. Saying stop instead would make transformers decode what there is, which takes a while and is thrown away.
 """
 
-import json
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from music.neural.choice import EngineError, check_packages
+from music.neural.choice import MELODY, EngineError, check_packages, kind_of
 from music.neural.sampling import Sampling
+from music.neural.tune import Tune, chroma
+from music.neural.wanted import Wanted
 from music.neural.windows import Audio, Joiner, Reach, Window, windows
 
 if TYPE_CHECKING:
     import torch
 
-KIND = "musicgen"
+#: In a frame in which a model that follows tunes hears one tone.
+TONE_SAMPLES = 4_096
 
 
 class MusicGen:
@@ -35,11 +38,13 @@ class MusicGen:
         self.channels = int(model.config.decoder.audio_channels)
         # The codebooks of a frame come one step after another: the last ones of a window need steps of their own.
         self._delay = int(model.config.decoder.num_codebooks) // self.channels - 1
+        #: None where it follows no tunes.
+        self._tones = _Tones(model) if model.config.model_type == MELODY else None
 
     @classmethod
     def load(cls, directory: Path, device: str = "auto", *, reach: Reach | None = None) -> "MusicGen":
         """Raises EngineError, saying what to do, when the weights cannot be used here."""
-        _check_kind(directory)
+        kind = kind_of(directory)
         check_packages()
         # Nothing is ever asked of a hub, whatever a configuration names.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -50,56 +55,110 @@ class MusicGen:
         half = torch.float16 if place == "cuda" else torch.float32
         try:
             tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-            model = MusicgenForConditionalGeneration.from_pretrained(directory, local_files_only=True, dtype=half)
+            of_kind = _melodic() if kind == MELODY else MusicgenForConditionalGeneration
+            model = of_kind.from_pretrained(directory, local_files_only=True, dtype=half)
         except Exception as error:  # whatever a file can be wrong in: the start ends with this line
             raise EngineError(f"MUSCGEN_MODEL_DIR: {directory} cannot be loaded: {error}") from error
         # Half of the precision is heard in the codec, and hardly anything is gained there.
         model.audio_encoder.float()
         return cls(model.to(place).eval(), tokenizer, reach=reach)
 
-    def generate(
-        self, words: str, seconds: float, seed: int, sampling: Sampling, on_step: Callable[[float], None]
-    ) -> Generator[Audio, None, None]:
-        """Yield (channels, samples) at `sample_rate`, window by window, together at least `seconds`.
+    def generate(self, wanted: Wanted, on_step: Callable[[float], None]) -> Generator[Audio, None, None]:
+        """Yield (channels, samples) at `sample_rate`, window by window, together at least `wanted.seconds`.
 
-        `on_step` is told the finished share before every step, and may raise, which ends all.
+        It goes on from the end of the prompt, as far as it can look back. `on_step` is told the finished share before
+        every step, and may raise, which ends all.
         """
         import torch
 
-        torch.manual_seed(seed)
-        total = -(-round(seconds * self.sample_rate) // self.hop)
+        torch.manual_seed(wanted.seed)
+        total = ceil(round(wanted.seconds * self.sample_rate) / self.hop)
         joiner = Joiner(self._frames(self._reach.seam_seconds) * self.hop)
-        plan = windows(
-            total, longest=self._frames(self._reach.longest_seconds), carried=self._frames(self._reach.carried_seconds)
-        )
-        decoded = np.zeros((self.channels, 0), dtype=np.float32)
+        longest, carried = self._frames(self._reach.longest_seconds), self._frames(self._reach.carried_seconds)
+        decoded = self._prompt(wanted.prompt, carried)
+        plan = windows(total, longest=longest, carried=carried, heard=decoded.shape[1] // self.hop)
         for window in plan:
             steps = _steps(window, self._delay, total, on_step)
-            decoded = self._window(words, window, decoded, sampling, steps)
+            decoded = self._window(wanted, window, decoded, steps)
             yield joiner.join(decoded, window.carried * self.hop, last=window.end == total)
+
+    def _prompt(self, audio: Audio | None, most_frames: int) -> Audio:
+        """The last whole frames of it, in the channels of the codec."""
+        if audio is None:
+            return np.zeros((self.channels, 0), dtype=np.float32)
+        mixed = audio.mean(axis=0, keepdims=True) if self.channels == 1 else audio
+        frames = min(audio.shape[1] // self.hop, most_frames)
+        return mixed[:, audio.shape[1] - frames * self.hop :]
 
     def _frames(self, seconds: float) -> int:
         return round(seconds * self.sample_rate / self.hop)
 
-    def _window(self, words: str, window: Window, before: Audio, sampling: Sampling, steps: Iterator[None]) -> Audio:
+    def _heard(self, prompt: Audio | None, most_frames: int) -> Audio:
+        """The last whole frames of it, in the channels of the codec."""
+        if prompt is None:
+            return np.zeros((self.channels, 0), dtype=np.float32)
+        mixed = prompt.mean(axis=0, keepdims=True) if self.channels == 1 else prompt
+        frames = min(prompt.shape[1] // self.hop, most_frames)
+        return mixed[:, prompt.shape[1] - frames * self.hop :]
+
+    def _window(self, wanted: Wanted, window: Window, before: Audio, steps: Iterator[None]) -> Audio:
         import torch
 
-        asked: dict[str, Any] = dict(self._tokenizer([words], return_tensors="pt", return_token_type_ids=False))
+        asked: dict[str, Any] = dict(self._tokenizer([wanted.words], return_tensors="pt", return_token_type_ids=False))
         if window.carried:
-            heard = np.ascontiguousarray(before[None, :, -window.carried * self.hop :])
-            asked["input_values"] = torch.from_numpy(heard)
+            asked["decoder_input_ids"] = self._codes(before[:, -window.carried * self.hop :])
+        if self._tones is not None and wanted.tune:
+            asked["input_features"] = self._tones.of(wanted.tune, window.start * self.hop / self.sample_rate)
         with torch.inference_mode():
             values = self._model.generate(
                 **{name: value.to(self._model.device) for name, value in asked.items()},
-                **_drawn(sampling),
+                **_drawn(wanted.sampling),
                 max_new_tokens=window.new + self._delay,
                 stopping_criteria=_criteria(steps),
             )
         decoded: Audio = values[0].float().cpu().numpy()
-        wanted = (window.carried + window.new) * self.hop
-        if decoded.shape != (self.channels, wanted):
-            raise RuntimeError(f"MusicGen gave {decoded.shape}, not {(self.channels, wanted)}; is transformers pinned?")
+        due = (self.channels, (window.carried + window.new) * self.hop)
+        if decoded.shape != due:
+            raise RuntimeError(f"MusicGen gave {decoded.shape}, not {due}; is transformers pinned?")
         return decoded
+
+    def _codes(self, audio: Audio) -> "torch.Tensor":
+        """(codebooks, frames); of two channels, their codebooks in turn."""
+        import torch
+
+        heard = torch.from_numpy(np.ascontiguousarray(audio[:, None]))
+        with torch.inference_mode():
+            codes = self._model.audio_encoder.encode(heard.to(self._model.device)).audio_codes[0]
+        return codes.permute(1, 0, 2).reshape(-1, codes.shape[2])
+
+
+def _melodic() -> Any:
+    """The model that follows tunes, made to listen: that of the pinned transformers takes the cache of the first step,
+    which is there and empty, for that of a later one, and drops words and tune before anything has heard them."""
+    from transformers import MusicgenMelodyForConditionalGeneration
+
+    class Melodic(MusicgenMelodyForConditionalGeneration):  # type: ignore[misc]
+        def prepare_inputs_for_generation(self, *given: Any, **kwargs: Any) -> dict[str, Any]:
+            prepared: dict[str, Any] = super().prepare_inputs_for_generation(*given, **kwargs)
+            cache = kwargs.get("past_key_values")
+            if cache is not None and cache.get_seq_length() == 0:
+                prepared["encoder_hidden_states"] = kwargs.get("encoder_hidden_states")
+            return prepared
+
+    return Melodic
+
+
+class _Tones:
+    """How a model is shown a tune: frame by frame as far as it hears at once, in its own precision."""
+
+    def __init__(self, model: Any) -> None:
+        self._dtype = model.dtype
+        self._offsets = np.arange(model.config.chroma_length) * TONE_SAMPLES / model.config.audio_encoder.sampling_rate
+
+    def of(self, tune: Tune, start_seconds: float) -> "torch.Tensor":
+        import torch
+
+        return torch.from_numpy(chroma(tune, start_seconds + self._offsets)[None]).to(self._dtype)
 
 
 def _steps(window: Window, delay: int, total: int, on_step: Callable[[float], None]) -> Iterator[None]:
@@ -135,18 +194,6 @@ def _drawn(sampling: Sampling) -> dict[str, Any]:
         # Here 0 is as good as 1; transformers knows only the latter.
         "top_p": sampling.top_p or 1.0,
     }
-
-
-def _check_kind(directory: Path) -> None:
-    try:
-        kind = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
-        raise EngineError(f"MUSCGEN_MODEL_DIR: {directory}/config.json cannot be read: {error}") from error
-    if kind != KIND:
-        raise EngineError(
-            f"MUSCGEN_MODEL_DIR: {directory} holds a {kind!r:.40}, not a {KIND!r}; take facebook/musicgen-small, "
-            "-medium, -large or one of their stereo versions."
-        )
 
 
 def _device(wanted: str, *, cuda: bool) -> str:

@@ -8,12 +8,13 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from music.neural.prompting import prompt_text
-from music.neural.sampling import Sampling, sampling_of
+from music.neural.wanted import Wanted, wanted
 from music.neural.windows import Audio
 from music.plan import Plan
 from music.rendering import CHANNELS, Closing, checked_cuts, in_pieces, loops, rounded
 
+#: The ramp at the beginning of what goes on from something else: no click, and no pause.
+OPENING_SECONDS = 0.005
 #: Of the whole, the share that is generating; the rest is cutting up what was generated.
 GENERATED = 0.95
 
@@ -21,9 +22,7 @@ GENERATED = 0.95
 class Model(Protocol):
     sample_rate: int
 
-    def generate(
-        self, words: str, seconds: float, seed: int, sampling: Sampling, on_step: Callable[[float], None]
-    ) -> Iterator[Audio]: ...
+    def generate(self, wanted: Wanted, on_step: Callable[[float], None]) -> Iterator[Audio]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +47,11 @@ def render(
     rate: int,
     first_section: int,
     on_step: Callable[[float], None],
+    excerpt: Audio | None = None,
 ) -> Generator[Cut, None, None]:
     """Yield the mix from `first_section` on. What comes before it is generated all the same: the model goes on from
-    what it has made. `on_step` is told the share that is finished, never less than before, and may raise."""
+    what it has made, and at first from an excerpt of something else, if there is one, which has the same rate.
+    `on_step` is told the share that is finished, never less than before, and may raise."""
     edges, names = checked_cuts(plan, rate, first_section)
     total = edges[-1]
     closing = None if loops(plan) else Closing(total, rate)
@@ -61,13 +62,14 @@ def render(
         fraction = max(fraction, GENERATED * generated)
         on_step(fraction)
 
-    words, sampling = prompt_text(plan), sampling_of(plan)
-    performance = plan.seed if seed is None else seed
-    sound = _Tape(model.generate(words, plan.duration_seconds, performance, sampling, step), model.sample_rate, rate)
+    asked = wanted(plan, seed=seed, excerpt=excerpt, rate=rate, model_rate=model.sample_rate)
+    sound = _Tape(model.generate(asked, step), model.sample_rate, rate)
     for index, (section, start, end) in enumerate(_places(edges, rate)):
         audio = sound.take(end - start)
         if section < first_section:
             continue
+        if asked.prompt is not None:
+            _open(audio, start, rate)
         if closing is not None:
             closing.apply(audio, start)
         fraction = 1.0 if end == total else max(fraction, GENERATED * end / total)
@@ -80,6 +82,13 @@ def render(
             fraction=fraction,
             audio=audio,
         )
+
+
+def _open(audio: Audio, offset: int, rate: int) -> None:
+    """What goes on from something else begins in the middle of a tone."""
+    count = round(OPENING_SECONDS * rate)
+    if offset < count:
+        audio[:, : count - offset] *= np.arange(offset, count, dtype=np.float32)[: audio.shape[1]] / count
 
 
 def _places(edges: tuple[int, ...], rate: int) -> Iterator[tuple[int, int, int]]:

@@ -1,5 +1,6 @@
 """How freely a model draws: read from what the request asked for, as the plan has kept it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from music import fields
@@ -10,8 +11,11 @@ MOST_GUIDANCE = 20.0
 MOST_TEMPERATURE = 2.0
 MOST_TOP_K = 2_000
 
-#: Parameters without a meaning for our own engine.
-SAMPLED = ("guidance", "top_k", "top_p")
+#: What a parameter of a plan is to a sampled model, when it was asked for: drawn by or gone on from, put into words, or
+#: nothing at all, because no notes are played. What is not named is the same to every engine.
+EXACT = ("guidance", "top_k", "top_p", "continue_from")
+HINTS = ("bpm", "key", "time_signature", "genre", "mood", "energy", "instruments")
+IGNORED = ("mode", "swing", "stems", "structure", "chords", "lyrics", "loop")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,10 +40,16 @@ def sampling_of(plan: Plan) -> Sampling:
     )
 
 
-def heeded(plan: Plan) -> Plan:
-    """The plan as one that a model will sample: what it draws by is no longer said to be ignored."""
-    exact = {name: {**plan.resolved[name], "honoured": "exact"} for name in SAMPLED if name in plan.resolved}
-    return replace(plan, resolved={**plan.resolved, **exact})
+def heeded(plan: Plan, *, follows_tunes: bool) -> Plan:
+    """The plan as one that a model will sample: it says of what was asked for what it is to the model."""
+    said = {**dict.fromkeys(EXACT, "exact"), **dict.fromkeys(HINTS, "hint"), **dict.fromkeys(IGNORED, "ignored")}
+    said["melody"] = "hint" if follows_tunes else "ignored"
+    told = {
+        name: {**entry, "honoured": said.get(name, entry["honoured"])}
+        for name, entry in plan.resolved.items()
+        if isinstance(entry, Mapping) and entry.get("honoured", "default") != "default"
+    }
+    return replace(plan, resolved={**plan.resolved, **told})
 
 
 def _number(plan: Plan, name: str, usual: float, most: float) -> float:

@@ -1,8 +1,8 @@
 """How a piece longer than the model's memory is cut into windows, and how their sound is put together again.
 
-Each window but the first begins with the end of what was there before, which the model hears as its prompt and goes on
-from. A codec does not end as cleanly as it goes on, so the last moment of a window is kept back and faded into the next
-window's own version of it.
+Each window begins with the end of what was there before, which the model hears as its prompt and goes on from: of the
+piece itself, and in the first one of what somebody else has played, if there is such. A codec does not end as cleanly
+as it goes on, so the last moment of a window is kept back and faded into the next window's own version of it.
 """
 
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ class Window:
         return self.start + self.carried + self.new
 
 
-def windows(total: int, *, longest: int, carried: int) -> tuple[Window, ...]:
-    """The windows of a piece of `total` frames."""
-    found = [Window(start=0, carried=0, new=min(total, longest))]
+def windows(total: int, *, longest: int, carried: int, heard: int = 0) -> tuple[Window, ...]:
+    """The windows of a piece of `total` frames, which goes on from `heard` frames that are no part of it."""
+    found = [Window(start=-heard, carried=heard, new=min(total, longest - heard))]
     while (done := found[-1].end) < total:
         found.append(Window(start=done - carried, carried=carried, new=min(longest - carried, total - done)))
     return tuple(found)

@@ -81,10 +81,10 @@ _OPTIONS = (
     "`mode` (`full`, `lyrics-first`, `melody-only`), `loop`, `stems` (of drums, percussion, bass, chords, lead, pad, "
     "voice, fx), `temperature`, `guidance`, `top_k`, `top_p`, `seed` (0 to 2^64 - 1, also as text; drawn when absent), "
     "`plan` (one of before, edited or not; a job that is shown names the file it is kept in). Sound: `reference_url` "
-    "and `strength` (a recording to follow, and how far; "
-    "model `track` only), `loudness_target` (LUFS, -40 to -6), `true_peak` (dBTP, -12 to 0), `sample_rate` (44100, "
-    "48000), `bit_depth` (16, 24, `f32`), `format` (mp3, ogg, opus, flac, wav). The plan that comes out says of each "
-    "under `resolved` what it became."
+    "and `strength` (a recording to follow, and how far), `continue_from` (one to go on from, closely followed; both "
+    "are addresses, for model `track` only), `loudness_target` (LUFS, -40 to -6), `true_peak` (dBTP, -12 to 0), "
+    "`sample_rate` (44100, 48000), `bit_depth` (16, 24, `f32`), `format` (mp3, ogg, opus, flac, wav). The plan that "
+    "comes out says of each under `resolved` what it became."
 )
 
 

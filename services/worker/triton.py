@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any
 
 import grpc
@@ -34,6 +35,7 @@ CHANNEL_OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
 ]
+_NONE: Mapping[str, npt.NDArray[np.float32]] = {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,15 +72,17 @@ class Triton:
         request_id: str,
         traceparent: str,
         timeout: float,
+        arrays: Mapping[str, npt.NDArray[np.float32]] = _NONE,
     ) -> AsyncGenerator[ModelResponse, None]:
-        """Yield what the model sends. Closing the iterator, or cancelling its consumer, cancels the request at once.
+        """Yield what the model sends; `arrays` are tensors that it is given beside the request.
 
-        Read it inside `contextlib.aclosing`: a generator that is merely dropped is closed at some later time.
+        Closing the iterator, or cancelling its consumer, cancels the request at once. Read it inside
+        `contextlib.aclosing`: a generator that is merely dropped is closed at some later time.
         """
         asked = {
             "model_name": model,
             # A request may hold a plan of a megabyte.
-            "inputs": [await asyncio.to_thread(_tensor, request)],
+            "inputs": [await asyncio.to_thread(_tensor, request), *starmap(_array, arrays.items())],
             "request_id": request_id,
             "parameters": {"x_request_id": request_id, "traceparent": traceparent},
         }
@@ -135,6 +139,12 @@ async def _once(asked: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
 def _tensor(request: Mapping[str, Any]) -> InferInput:
     tensor = InferInput("REQUEST", [1], "BYTES")
     tensor.set_data_from_numpy(np.array([json.dumps(request).encode()], dtype=np.object_))
+    return tensor
+
+
+def _array(name: str, value: npt.NDArray[np.float32]) -> InferInput:
+    tensor = InferInput(name, list(value.shape), "FP32")
+    tensor.set_data_from_numpy(value)
     return tensor
 
 

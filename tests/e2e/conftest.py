@@ -10,9 +10,12 @@ import pytest_asyncio
 from tests.fixtures.meshes import client_of, http_of, running_mesh
 from tutti.client import Client
 from tutti.embedded import Mesh
+from tutti.fetching import ALLOWED_VARIABLE
 
 #: Every line that the services can write, so that the tests can follow a request through all of them.
 LOUD = {"LOG_LEVEL": "DEBUG"}
+#: Where the tests keep recordings to listen to.
+NEAR = {ALLOWED_VARIABLE: "127.0.0.0/8"}
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +26,10 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def mesh(data_dir: Path) -> AsyncIterator[Mesh]:
-    async with running_mesh(data_dir, orchestrators=2, schedulers=2, workers=2, triton=True, environment=LOUD) as mesh:
+    environment = LOUD | NEAR
+    async with running_mesh(
+        data_dir, orchestrators=2, schedulers=2, workers=2, triton=True, environment=environment
+    ) as mesh:
         yield mesh
 
 

@@ -13,8 +13,10 @@ import mido
 import numpy as np
 import pytest
 
+from music import make
 from tests.fixtures.meshes import eventually
 from tests.fixtures.songs import digests, fetched, finished, made
+from tests.fixtures.web import serving
 from tutti.client import Client, music
 from tutti.embedded import Mesh
 from tutti.v1 import job_pb2
@@ -72,6 +74,23 @@ async def test_the_manifest_has_the_digests_of_what_can_be_downloaded(http: http
     assert manifest["request"] == {**body, "options": {**options, "seed": "7"}}
     assert manifest["job_id"] == job["jobId"]
     assert {"parse", "compose", "render-bass", "mix", "finalize"} == manifest["timings"].keys()
+
+
+async def test_a_track_follows_a_recording_that_it_is_to_go_on_from(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    make({"prompt": "house", "duration": 12, "seed": 3, "bpm": 126}).save(tmp_path / "earlier.flac")
+    with serving(tmp_path) as address:
+        options = {"continue_from": f"{address}/earlier.flac", "stems": ["bass", "chords"]}
+        job = await made(http, {"narrative": "house", "duration": 4, "model": "track", "options": options})
+    assert job["status"] == "SUCCEEDED", job["failure"]
+    artifacts = {artifact["name"]: artifact for artifact in job["artifacts"]}
+    resolved = json.loads(await fetched(http, artifacts["plan.json"]))["resolved"]
+    assert resolved["bpm"]["value"] == pytest.approx(126, abs=1)
+    assert resolved["strength"]["value"] == 1
+    assert resolved["continue_from"]["honoured"] == "hint"
+    manifest = json.loads(await fetched(http, artifacts["manifest.json"]))
+    content = (tmp_path / "earlier.flac").read_bytes()
+    assert manifest["inputs"][-1]["name"] == options["continue_from"]
+    assert manifest["inputs"][-1]["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 async def test_the_same_seed_makes_the_same_bytes_and_another_one_others(http: httpx.AsyncClient) -> None:

@@ -5,13 +5,8 @@ import copy
 import hashlib
 import json
 import math
-import threading
 import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +22,7 @@ from services.worker.triton import Triton
 from tests.fixtures.local_context import LocalContext
 from tests.fixtures.models import IDLE_WITHIN_SECONDS, plan_of, until_idle
 from tests.fixtures.triton import RunningTriton, free_ports
+from tests.fixtures.web import serving
 from tutti.fetching import ALLOWED_VARIABLE
 from tutti.handlers import Handler, TaskFailure
 
@@ -281,24 +277,6 @@ async def test_a_cancelled_mix_leaves_no_thread_behind(triton: Triton, tmp_path:
     assert "master.wav" not in context.artifacts
 
 
-@contextmanager
-def serving(directory: Path) -> Iterator[str]:
-    """The address of a web server that serves the directory."""
-    handler = partial(Quiet, directory=str(directory))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
-        thread = threading.Thread(target=web.serve_forever, args=(0.01,), name="web")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{web.server_address[1]}"
-        finally:
-            web.shutdown()
-            thread.join()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None: ...
-
-
 def click_track(bpm: float, seconds: float) -> "np.ndarray[Any, np.dtype[np.float32]]":
     """A kick on every beat over a low chord: a tempo that an analysis finds."""
     time = np.arange(round(seconds * 44_100)) / 44_100
@@ -312,7 +290,9 @@ async def test_a_recording_that_may_be_fetched_is_described(tmp_path: Path, monk
     write_audio(file, click_track(120, 12), name="wav", source_rate=44_100)
     monkeypatch.setenv(ALLOWED_VARIABLE, "127.0.0.0/8")
     with serving(tmp_path) as address:
-        result = await run(style.handler(), LocalContext(tmp_path), {"url": f"{address}/reference.wav"})
+        asked = {"url": f"{address}/reference.wav", "option": "reference_url"}
+        result = await run(style.handler(), LocalContext(tmp_path), asked)
+    assert result["excerpt"] is None
     assert result["style"]["duration"] == 12
     assert result["style"]["bpm"] == pytest.approx(120, rel=0.02)
     assert result["style"]["key"] in ("A minor", "C major")
@@ -323,17 +303,38 @@ async def test_a_recording_that_may_be_fetched_is_described(tmp_path: Path, monk
     )
 
 
+@pytest.mark.parametrize(("option", "begins"), [("reference_url", 8.0), ("continue_from", 10.0)])
+async def test_an_engine_that_listens_is_given_twelve_seconds_of_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, begins: float
+) -> None:
+    """A ramp up to 20 s, a step down to a tenth, silence from 22 s on: fullest from 8 s on, and heard until 22 s."""
+    time = np.arange(25 * 44_100) / 44_100
+    level = np.where(time < 20, time / 40, np.where(time < 22, 0.1, 0.0))
+    sound = (level * np.sin(2 * math.pi * 330 * time)).astype(np.float32)
+    write_audio(tmp_path / "long.wav", np.tile(sound, (2, 1)), name="wav", source_rate=44_100)
+    monkeypatch.setenv(ALLOWED_VARIABLE, "127.0.0.0/8")
+    monkeypatch.setenv("MUSCGEN_ENGINE", "musicgen")
+    context = LocalContext(tmp_path)
+    with serving(tmp_path) as address:
+        result = await run(style.handler(), context, {"url": f"{address}/long.wav", "option": option})
+    heard = audio_of(context.path(result["excerpt"]))
+    start = round(begins * 44_100)
+    assert heard.shape == (2, 12 * 44_100)
+    assert np.abs(heard[0] - sound[start : start + 12 * 44_100]).max() < 1e-4
+
+
 async def test_a_recording_within_our_own_network_or_no_recording_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "page.html").write_text("<html>")
     with serving(tmp_path) as address:
+        page = {"url": f"{address}/page.html", "option": "reference_url"}
         monkeypatch.delenv(ALLOWED_VARIABLE, raising=False)
         with pytest.raises(TaskFailure, match="not on the public internet") as inside:
-            await run(style.handler(), LocalContext(tmp_path / "a"), {"url": f"{address}/page.html"})
+            await run(style.handler(), LocalContext(tmp_path / "a"), page)
         monkeypatch.setenv(ALLOWED_VARIABLE, "127.0.0.0/8")
         with pytest.raises(TaskFailure, match="reference_url: is not audio") as silent:
-            await run(style.handler(), LocalContext(tmp_path / "b"), {"url": f"{address}/page.html"})
+            await run(style.handler(), LocalContext(tmp_path / "b"), page)
     assert not inside.value.retryable
     assert not silent.value.retryable
 
@@ -356,7 +357,7 @@ async def test_the_manifest_lists_what_went_in_and_came_out(triton: Triton, tmp_
         "request": parsed["request"],
         "composed": composed,
         "mixed": mixed,
-        "reference": reference,
+        "recordings": [reference],
         "timings": {"mix": mixed["seconds"]},
         "format": "flac",
     }

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import hashlib
 import io
+import math
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
@@ -224,6 +225,26 @@ async def test_what_does_not_fit_the_plan_is_refused_by_field(triton: Triton, mo
     with pytest.raises(InvalidInput) as caught:
         await collect(triton, "muscgen", {"plan": await plan_of(triton, duration=2), **more})
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("shape", "level"),
+    [((3, 100), 0.1), ((1, 61 * 44_100), 0.1), ((2, 100), math.nan)],
+    ids=["three channels", "more than a minute", "no numbers"],
+)
+async def test_an_excerpt_that_is_none_is_refused(triton: Triton, shape: tuple[int, int], level: float) -> None:
+    excerpt = np.full(shape, level, dtype=np.float32)
+    with pytest.raises(InvalidInput) as caught:
+        await collect(triton, "muscgen", {"plan": await plan_of(triton, duration=2)}, EXCERPT=excerpt)
+    assert caught.value.field == "EXCERPT"
+
+
+async def test_who_plays_notes_needs_no_excerpt_and_sounds_the_same_with_one(triton: Triton) -> None:
+    request = {"plan": await plan_of(triton, duration=2), "stems": ["bass"]}
+    excerpt = np.zeros((2, 44_100), dtype=np.float32)
+    assert digest(await collect(triton, "muscgen", request, EXCERPT=excerpt)) == digest(
+        await collect(triton, "muscgen", request)
+    )
 
 
 async def test_request_id_and_trace_are_in_tritons_log_once(triton: Triton, server: RunningTriton) -> None:

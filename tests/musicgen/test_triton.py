@@ -15,10 +15,15 @@ import pytest_asyncio
 import soundfile
 
 from music import compose
-from services.worker.handlers import mix, render, stored
+from music.engines import carrier
+from music.output import write_audio
+from music.plan import plan_from_dict
+from services.worker.handlers import mix, render, stored, style
 from services.worker.triton import ModelResponse, Triton
 from tests.fixtures.local_context import LocalContext
 from tests.fixtures.triton import RunningTriton, running_triton
+from tests.fixtures.web import serving
+from tutti.fetching import ALLOWED_VARIABLE
 
 CANCEL_WITHIN_SECONDS = 1.0
 PATIENCE_SECONDS = 90.0
@@ -69,6 +74,37 @@ async def test_jen1_says_what_the_sampled_engine_heeds(triton: Triton) -> None:
     async with aclosing(stream) as answers:
         (plan,) = [answer.plan async for answer in answers if answer.plan is not None]
     assert plan["resolved"]["guidance"]["honoured"] == "exact"
+
+
+async def test_a_track_goes_on_from_a_recording(
+    triton: Triton, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the address to the sound: who listens stores what is heard, and who renders passes it on."""
+    monkeypatch.setenv("MUSCGEN_ENGINE", "musicgen")
+    monkeypatch.setenv(ALLOWED_VARIABLE, "127.0.0.0/8")
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 15 * 44_100)).astype(np.float32)
+    write_audio(tmp_path / "earlier.flac", noise, name="flac", source_rate=44_100)
+    context = LocalContext(tmp_path)
+    with serving(tmp_path) as address:
+        asked = {"url": f"{address}/earlier.flac", "option": "continue_from"}
+        listened = await style.handler().run(context, asked)
+    assert listened is not None
+    request = {"prompt": "calm lo-fi", "duration": 3, "seed": 7, "continue_from": asked["url"]}
+    plan = compose({**request, "reference": listened["style"]}).to_dict()
+    described = stored.described(
+        await context.artifact("plan.json", json.dumps(plan).encode(), type="application/json")
+    )
+    stem = carrier(plan_from_dict(plan))
+
+    async def sound(**more: Any) -> bytes:
+        result = await render.handler(triton).run(context, {"plan": described, "stem": stem, **more})
+        assert result is not None
+        return b"".join(context.path(section).read_bytes() for section in result["sections"])
+
+    alone, heard = await sound(), await sound(excerpt=listened["excerpt"])
+    assert heard == await sound(excerpt=listened["excerpt"])
+    assert heard != alone == await sound(excerpt=None)
+    assert len(heard) == len(alone)
 
 
 async def test_a_mix_streams_with_progress_before_its_sound(triton: Triton) -> None:

@@ -10,10 +10,13 @@ from transformers import (
     EncodecModel,
     MusicgenConfig,
     MusicgenForConditionalGeneration,
+    MusicgenMelodyConfig,
+    MusicgenMelodyForConditionalGeneration,
     PreTrainedTokenizerFast,
     T5Config,
 )
 from transformers.models.musicgen import MusicgenDecoderConfig
+from transformers.models.musicgen_melody import MusicgenMelodyDecoderConfig
 
 #: As MusicGen's own codec: 32 kHz, 640 samples a frame, four codebooks.
 SAMPLING_RATE, HOP, CODEBOOKS = 32_000, 640, 4
@@ -21,13 +24,26 @@ CODES = 2_048
 WORDS = ("calm", "piano", "drums", "bass", "in", "minor", "major", "bpm", ",")
 
 
-def save(directory: Path, *, channels: int = 1, seed: int = 1) -> Path:
+def save(directory: Path, *, channels: int = 1, melody: bool = False, seed: int = 1) -> Path:
+    """`melody`: of the sort that follows tunes."""
     torch.manual_seed(seed)
-    config = MusicgenConfig.from_sub_models_config(_text(), _codec(), _decoder(channels))
-    model = MusicgenForConditionalGeneration(config)
+    model: Any
+    if melody:
+        decoder = MusicgenMelodyDecoderConfig(**_decoder(channels))
+        melodic = MusicgenMelodyConfig.from_sub_models_config(_text(), _codec(), decoder)
+        model = MusicgenMelodyForConditionalGeneration(melodic)
+        with torch.no_grad():
+            # What is new weighs next to nothing: what a tune changes would be too little to change a tone.
+            for weight in (
+                model.audio_enc_to_dec_proj.weight,
+                model.decoder.model.decoder.layers[0].self_attn.out_proj.weight,
+            ):
+                weight *= 100
+    else:
+        plain = MusicgenConfig.from_sub_models_config(_text(), _codec(), MusicgenDecoderConfig(**_decoder(channels)))
+        model = MusicgenForConditionalGeneration(plain)
     _heard(model.audio_encoder)
-    generation: Any = model.generation_config
-    generation.update(
+    model.generation_config.update(
         do_sample=True,
         guidance_scale=3.0,
         max_length=1_500,
@@ -80,18 +96,18 @@ def _codec() -> EncodecConfig:
     )
 
 
-def _decoder(channels: int) -> MusicgenDecoderConfig:
-    return MusicgenDecoderConfig(
-        vocab_size=CODES,
-        num_hidden_layers=1,
-        ffn_dim=32,
-        num_attention_heads=2,
-        hidden_size=16,
-        num_codebooks=CODEBOOKS * channels,
-        audio_channels=channels,
-        pad_token_id=CODES,
-        bos_token_id=CODES,
-    )
+def _decoder(channels: int) -> dict[str, Any]:
+    return {
+        "vocab_size": CODES,
+        "num_hidden_layers": 1,
+        "ffn_dim": 32,
+        "num_attention_heads": 2,
+        "hidden_size": 16,
+        "num_codebooks": CODEBOOKS * channels,
+        "audio_channels": channels,
+        "pad_token_id": CODES,
+        "bos_token_id": CODES,
+    }
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:

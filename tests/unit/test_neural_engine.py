@@ -13,12 +13,14 @@ from pydantic import ValidationError
 from music import RequestError, compose, engines
 from music.engines import Order, Procedural, Sampled, carrier
 from music.neural import musicgen
-from music.neural.choice import DEVICES, ENGINES, Choice, EngineError, check_packages, read_choice
+from music.neural.choice import DEVICES, ENGINES, Choice, EngineError, check_packages, follows_tunes, read_choice
 from music.neural.prompting import prompt_text
 from music.neural.rendering import Cut, render
 from music.neural.sampling import Sampling, heeded, sampling_of
+from music.neural.tune import chroma, tune_of
+from music.neural.wanted import Wanted
 from music.neural.windows import Audio
-from music.plan import Plan
+from music.plan import Plan, Track
 from tutti.weights.settings import WeightsSettings
 
 RATE = 44_100
@@ -31,13 +33,11 @@ class Humming:
 
     def __init__(self, channels: int = 1) -> None:
         self.channels = channels
-        self.asked: list[tuple[str, int, Sampling]] = []
+        self.asked: list[Wanted] = []
 
-    def generate(
-        self, words: str, seconds: float, seed: int, sampling: Sampling, on_step: Callable[[float], None]
-    ) -> Iterator[Audio]:
-        self.asked.append((words, seed, sampling))
-        count = int(seconds * self.sample_rate) // 2 + 100
+    def generate(self, wanted: Wanted, on_step: Callable[[float], None]) -> Iterator[Audio]:
+        self.asked.append(wanted)
+        count = int(wanted.seconds * self.sample_rate) // 2 + 100
         tone = 0.5 * np.sin(np.arange(2 * count, dtype=np.float32) / 20)
         for half in range(2):
             for step in range(5):
@@ -97,7 +97,65 @@ def test_the_seed_is_the_plans_unless_another_is_given() -> None:
     model = Humming()
     cuts(composed(), model)
     cuts(composed(), model, seed=2**64 - 1)
-    assert [seed for _, seed, _ in model.asked] == [7, 2**64 - 1]
+    assert [wanted.seed for wanted in model.asked] == [7, 2**64 - 1]
+
+
+def excerpt(seconds: float, channels: int = 2) -> Audio:
+    return np.full((channels, round(seconds * RATE)), 0.5, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ({"reference": {"bpm": 90}, "strength": 0.25}, 3.0),
+        ({"reference": {"bpm": 90}}, 6.0),
+        ({"reference": {"bpm": 90}, "strength": 1}, 12.0),
+        ({"reference": {"bpm": 90}, "continue_from": "https://example.com/a.wav", "strength": 0.25}, 12.0),
+    ],
+)
+def test_a_reference_is_heard_the_longer_the_closer_it_is_followed(asked: dict[str, Any], seconds: float) -> None:
+    model = Humming()
+    cuts(composed(**asked), model, excerpt=excerpt(12.0, channels=1))
+    prompt = model.asked[0].prompt
+    assert prompt is not None
+    assert prompt.shape == (2, round(seconds * model.sample_rate))
+    assert prompt.dtype == np.float32
+
+
+def test_without_an_excerpt_or_the_wish_to_follow_nothing_is_heard() -> None:
+    model = Humming()
+    cuts(composed(), model)
+    cuts(composed(reference={"bpm": 90}, strength=0), model, excerpt=excerpt(12.0))
+    assert [wanted.prompt for wanted in model.asked] == [None, None]
+
+
+def test_what_goes_on_from_something_begins_without_a_click() -> None:
+    plan = composed(duration=5.0)
+    usual, going_on = (cuts(plan, Humming(), excerpt=heard)[0].audio for heard in (None, excerpt(1.0)))
+    ramp = round(0.005 * RATE)
+    assert going_on[0, 0] == 0.0
+    assert np.abs(going_on[:, :ramp]).max() < np.abs(usual[:, :ramp]).max()
+    assert np.array_equal(going_on[:, ramp:], usual[:, ramp:])
+
+
+def test_a_tune_is_the_upper_line_of_who_carries_it() -> None:
+    plan = compose({"prompt": "folk", "duration": 8, "seed": 1, "bpm": 60, "melody": [
+        {"pitch": 60, "beats": 1}, {"pitch": 64, "beats": 1}, {"pitch": 67, "beats": 2}
+    ]})  # fmt: skip
+    lead = [note for track in plan.tracks if track.stem == "lead" for note in track.notes]
+    assert tune_of(plan) == tuple((note.start * plan.seconds_per_beat, note.pitch % 12) for note in lead)
+    assert {tone for _, tone in tune_of(plan)} == {0, 4, 7}
+    doubled = Track(
+        name="below", stem="lead", instrument="flute", notes=tuple(replace(note, pitch=note.pitch - 8) for note in lead)
+    )
+    assert tune_of(replace(plan, tracks=(*plan.tracks, doubled))) == tune_of(plan)
+    assert tune_of(replace(plan, tracks=())) == ()
+
+
+def test_a_tone_holds_until_the_next_and_before_the_first_there_is_silence() -> None:
+    shown = chroma(((0.5, 4), (1.0, 7)), np.array([0.0, 0.49, 0.5, 0.9, 1.0, 60.0]))
+    assert shown.sum(axis=1).tolist() == [1.0] * 6
+    assert shown.argmax(axis=1).tolist() == [0, 0, 4, 4, 7, 7]
 
 
 def test_the_callers_words_come_first_and_the_plan_adds_what_they_leave_open() -> None:
@@ -157,6 +215,13 @@ def saved(directory: Path, config: str = '{"model_type": "musicgen"}') -> dict[s
     return {"MUSCGEN_ENGINE": "musicgen", "MUSCGEN_MODEL_DIR": str(directory)}
 
 
+@pytest.mark.parametrize(("kind", "follows"), [("musicgen", False), ("musicgen_melody", True), ("bark", False)])
+def test_only_melodic_weights_follow_a_tune(tmp_path: Path, kind: str, follows: bool) -> None:
+    environment = saved(tmp_path, f'{{"model_type": "{kind}"}}')
+    assert follows_tunes(environment) is follows
+    assert not follows_tunes({})
+
+
 def test_musicgen_takes_its_weights_from_a_directory(tmp_path: Path) -> None:
     found = read_choice({**saved(tmp_path), "MUSCGEN_DEVICE": "cpu"})
     assert found == Choice(engine="musicgen", directory=tmp_path, device="cpu")
@@ -184,7 +249,7 @@ def test_without_torch_the_error_says_what_to_install(tmp_path: Path, monkeypatc
         check_packages()
 
 
-@pytest.mark.parametrize("config", ['{"model_type": "musicgen_melody"}', "{}", "[]", "not json"])
+@pytest.mark.parametrize("config", ['{"model_type": "bark"}', "{}", "[]", "not json"])
 def test_other_models_are_refused_before_anything_is_loaded(tmp_path: Path, config: str) -> None:
     saved(tmp_path, config)
     with pytest.raises(EngineError, match="MUSCGEN_MODEL_DIR"):
@@ -211,11 +276,18 @@ def test_the_model_and_who_fetches_its_weights_read_the_same_values() -> None:
 
 
 def test_a_plan_for_a_sampled_model_says_that_its_parameters_are_heeded() -> None:
-    plan = composed(guidance=4, top_k=50, swing=0.6, time_signature=6, continue_from="elsewhere")
+    asked = {"guidance": 4, "top_k": 50, "swing": 0.6, "bpm": 80, "melody": [{"pitch": 60}], "loudness_target": -9}
+    plan = composed(**asked, continue_from="https://example.com/a.wav")
 
-    said = {name: entry["honoured"] for name, entry in heeded(plan).resolved.items()}
+    told = heeded(plan, follows_tunes=False)
+    said = {name: told.resolved[name]["honoured"] for name in (*asked, "continue_from")}
 
-    assert (said["guidance"], said["top_k"]) == ("exact", "exact")
-    assert "top_p" not in said
-    assert (said["swing"], said["continue_from"]) == ("ignored", "ignored")
-    assert sampling_of(heeded(plan)) == sampling_of(plan)
+    assert {name for name, honoured in said.items() if honoured == "exact"} == {
+        "guidance", "top_k", "continue_from", "loudness_target",
+    }  # fmt: skip
+    assert (said["bpm"], said["melody"], said["swing"]) == ("hint", "ignored", "ignored")
+    assert "top_p" not in told.resolved
+    # What nobody asked for is still nobody's wish.
+    assert told.resolved["key"] == plan.resolved["key"]
+    assert heeded(plan, follows_tunes=True).resolved["melody"]["honoured"] == "hint"
+    assert sampling_of(told) == sampling_of(plan)

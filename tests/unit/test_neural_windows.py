@@ -22,15 +22,21 @@ def test_a_minute_goes_on_twice_from_twelve_seconds_before() -> None:
     total=st.integers(1, 40_000),
     longest=st.integers(2, 2_000),
     share=st.floats(0, 1, exclude_min=True, exclude_max=True),
+    share_heard=st.floats(0, 1),
 )
-def test_windows_follow_one_another_and_none_is_too_long(total: int, longest: int, share: float) -> None:
+def test_windows_follow_one_another_and_none_is_too_long(
+    total: int, longest: int, share: float, share_heard: float
+) -> None:
     carried = min(max(1, round(longest * share)), longest - 1)
+    heard = round(carried * share_heard)
     done = 0
-    for window in windows(total, longest=longest, carried=carried):
+    for window in windows(total, longest=longest, carried=carried, heard=heard):
         assert window.start + window.carried == done
         assert window.new > 0
         assert window.carried + window.new <= longest
-        assert window.carried == (carried if done else 0)
+        assert window.carried == (carried if done else heard)
+        # What is carried was decoded with the window before, or is what was heard.
+        assert window.start >= -heard
         done = window.end
     assert done == total
 
@@ -46,12 +52,13 @@ def played(start: int, end: int) -> Audio:
     return wave
 
 
-@pytest.mark.parametrize("total", [90, 100, 101, 160, 1_000])
-def test_joined_windows_of_one_sound_are_that_sound(total: int) -> None:
+@pytest.mark.parametrize("heard", [0, 7, 40])
+@pytest.mark.parametrize("total", [50, 90, 100, 101, 160, 1_000])
+def test_joined_windows_of_one_sound_are_that_sound(total: int, heard: int) -> None:
     joiner = Joiner(10)
     joined = [
         joiner.join(played(each.start, each.end), each.carried, last=each.end == total)
-        for each in windows(total, longest=100, carried=40)
+        for each in windows(total, longest=100, carried=40, heard=heard)
     ]
     np.testing.assert_allclose(np.concatenate(joined, axis=1), played(0, total), atol=1e-6)
 

@@ -94,12 +94,40 @@ def test_a_reference_is_analyzed_beside_the_parsing() -> None:
     assert set(tasks["compose"].needs) == {"parse", "style"}
     for follower in ("compose", "mix"):
         assert structs.to_dict(tasks[follower].input)["reference"] == "${style.result.style}"
-    assert structs.to_dict(tasks["finalize"].input)["reference"] == "${style.result.source}"
+    assert structs.to_dict(tasks["render-drums"].input)["excerpt"] == "${style.result.excerpt}"
+    assert structs.to_dict(tasks["finalize"].input)["recordings"] == ["${style.result.source}"]
+
+
+def test_what_is_continued_is_followed_too_and_gone_on_from_where_there_is_a_reference_as_well() -> None:
+    address = "https://example.com/a.wav"
+    for options, followed in (
+        ({"continue_from": address}, "${ending.result.style}"),
+        ({"continue_from": address, "reference_url": address}, "${style.result.style}"),
+    ):
+        tasks = planned(model="track", options={**options, "stems": ["drums"]})
+        assert structs.to_dict(tasks["ending"].input) == {"url": address, "option": "continue_from"}
+        assert structs.to_dict(tasks["compose"].input)["reference"] == followed
+        assert structs.to_dict(tasks["mix"].input)["reference"] == followed
+        assert structs.to_dict(tasks["render-drums"].input)["excerpt"] == "${ending.result.excerpt}"
+        assert "${ending.result.source}" in structs.to_dict(tasks["finalize"].input)["recordings"]
+
+
+@pytest.mark.parametrize("model", ["jen1", "muscgen"])
+@pytest.mark.parametrize("name", ["reference_url", "continue_from"])
+def test_only_a_track_listens_to_recordings(model: str, name: str) -> None:
+    with pytest.raises(errors.InvalidInput, match="only model 'track' listens") as caught:
+        planned(model=model, options={name: "https://example.com/a.wav"})
+    assert caught.value.field == f"options.{name}"
 
 
 def test_a_task_needs_every_task_that_it_refers_to() -> None:
-    options = {"reference_url": "https://example.com/a.wav"}
-    for model in ("jen1", "muscgen", "track"):
+    address = "https://example.com/a.wav"
+    for model, options in (
+        ("jen1", {}),
+        ("muscgen", {}),
+        ("track", {}),
+        ("track", {"reference_url": address, "continue_from": address}),
+    ):
         for task in planned(model=model, options=options).values():
             assert set(inputs.referred_tasks(task.input)) <= set(task.needs)
 
@@ -183,6 +211,7 @@ def test_options_within_their_range_are_taken(options: dict[str, Any]) -> None:
         ({"sample_rate": 22_050}, "options.sample_rate"),
         ({"structure": [{"bars": 4}]}, "options.structure.0"),
         ({"reference_url": "file:///etc/passwd"}, "options.reference_url"),
+        ({"continue_from": "job-7"}, "options.continue_from"),
         ({"lyrics": "x" * 4_001}, "options.lyrics"),
     ],
     ids=str,

@@ -42,7 +42,8 @@ def test_kinds_without_a_schema_take_anything() -> None:
         ("mix.master", {"plan": {}, "stems": {}}),
         ("track.finalize", {"request": {}, "composed": {}, "mixed": {}, "format": "../mp3"}),
         ("prompt.parse", {}),
-        ("style.analyze", {"url": "file:///etc/passwd"}),
+        ("style.analyze", {"url": "file:///etc/passwd", "option": "reference_url"}),
+        ("style.analyze", {"url": "https://example.com/a.wav", "option": "narrative"}),
     ],
 )
 def test_a_reference_cannot_bring_what_the_door_would_refuse(

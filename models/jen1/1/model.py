@@ -15,7 +15,7 @@ from music import fields
 from music.composing import compose
 from music.errors import RequestError
 from music.lyrics import lrc
-from music.neural.choice import MUSICGEN
+from music.neural.choice import MUSICGEN, follows_tunes
 from music.neural.sampling import heeded
 from music.output.midi import midi
 from music.plan import Plan, plan_from_dict
@@ -26,6 +26,7 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         self._serving = Serving(pb_utils, "jen1")
         self._sampled = os.environ.get("MUSCGEN_ENGINE") == MUSICGEN
+        self._follows_tunes = follows_tunes(os.environ)
         exit_with_parent()
 
     def execute(self, requests: list[Any]) -> None:
@@ -46,7 +47,7 @@ class TritonPythonModel:
         request = arrival.json()
         plan = _given(request) if "plan" in request else compose(request, report)
         if self._sampled:
-            plan = heeded(plan)
+            plan = heeded(plan, follows_tunes=self._follows_tunes)
         results = [self._serving.json_tensor("PLAN", plan.to_dict()), self._serving.bytes_tensor("MIDI", midi(plan))]
         if plan.lyrics:
             words = lrc(plan.lyrics, plan.bpm, _title(plan))

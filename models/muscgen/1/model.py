@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import triton_python_backend_utils as pb_utils
 
 # Where `music` is not installed, it lies beside the model repository.
@@ -24,11 +25,15 @@ from music.places import Places
 from music.plan import STEMS, Plan, plan_from_dict
 from music.rendering import SAMPLE_RATE, SAMPLE_RATES
 from music.serving import Arrival, Serving, Stopped, exit_with_parent
+from music.synth.signals import Audio
 
 #: Each is a round trip to the server, and a step of a sampled model takes a few milliseconds.
 CANCEL_CHECK_SECONDS = 0.2
 STOP_SECONDS = 2.0
 LONGEST_TEST_DELAY_SECONDS = 10.0
+#: A tensor beside the request: what a sampled engine hears before it plays.
+EXCERPT = "EXCERPT"
+LONGEST_EXCERPT_SECONDS = 60
 #: More bars than a plan may have; `render` knows how many sections this one has.
 MOST_SECTIONS = 4000
 
@@ -43,7 +48,7 @@ class TritonPythonModel:
             pb_utils.Logger.log_error(f"muscgen cannot start: {error}")
             raise
         pb_utils.Logger.log_info(f"muscgen renders with {self._engine.name}")
-        self._serving = Serving(pb_utils, "muscgen")
+        self._serving = Serving(pb_utils, "muscgen", optional=(EXCERPT,))
         self._stopping = threading.Event()
         self._places = Places(self._engine.at_once)
         # Reading a long plan, and working out how it is played, takes up to half a second that no check divides. One
@@ -72,7 +77,7 @@ class TritonPythonModel:
         with self._place(self._preparing, arrival):
             self._check(arrival)
             request = arrival.json()
-            order, delay = _order(request), _delay(request)
+            order, delay = _order(request, arrival.arrays.get(EXCERPT)), _delay(request)
         if not self._engine.plays(order):
             self._respond(arrival, {"sequence": 0, "stage": "render", "fraction": 1.0})
             return
@@ -124,7 +129,7 @@ class TritonPythonModel:
             raise Stopped
 
 
-def _order(request: Mapping[str, Any]) -> Order:
+def _order(request: Mapping[str, Any], excerpt: Audio | None) -> Order:
     fields.only(request, ["plan", "stems", "seed", "sample_rate", "first_section", "test_delay_seconds"])
     seed, rate = request.get("seed"), request.get("sample_rate", SAMPLE_RATE)
     if rate not in SAMPLE_RATES:
@@ -135,7 +140,19 @@ def _order(request: Mapping[str, Any]) -> Order:
         seed=None if seed is None else read_seed(seed),
         sample_rate=int(rate),
         first_section=fields.integer(request.get("first_section", 0), "first_section", low=0, high=MOST_SECTIONS),
+        excerpt=None if excerpt is None else _excerpt(excerpt, int(rate)),
     )
+
+
+def _excerpt(audio: Audio, rate: int) -> Audio:
+    channels, samples = audio.shape
+    if channels not in (1, 2) or not 0 < samples <= LONGEST_EXCERPT_SECONDS * rate:
+        raise RequestError(
+            EXCERPT, f"must be one or two channels of at most {LONGEST_EXCERPT_SECONDS} s, got {audio.shape}."
+        )
+    if not np.isfinite(audio).all():
+        raise RequestError(EXCERPT, "holds samples that are no numbers; send audio within ±1.")
+    return audio
 
 
 def _delay(request: Mapping[str, Any]) -> float:

@@ -18,6 +18,8 @@ SHORTEST_SECONDS, LONGEST_SECONDS, DEFAULT_SECONDS = 1.0, 600.0, 30.0
 LARGEST_OPTIONS = 1024 * 1024
 #: What the mix is asked for; everything else is the composer's.
 _OF_THE_MIX = ("bit_depth", "loudness_target", "true_peak", "strength")
+#: Options that name a recording → the task that listens to it.
+RECORDINGS = {"reference_url": "style", "continue_from": "ending"}
 
 #: The composer's, as later tasks refer to it.
 PLAN = "${compose.result.plan}"
@@ -31,6 +33,7 @@ def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
     _check_size(request.options)
     options = structs.to_dict(request.options)
     check_options(options)
+    _check_recordings(options, request.model)
     words = {"narrative": request.narrative, "duration": seconds, "options": options}
     match request.model:
         case "jen1":
@@ -38,7 +41,7 @@ def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
         case "muscgen":
             composing = {**words, "parts": _stems(options)}
             tasks = [_task("compose", "jen1.compose", composing), *_renders(options)]
-            return job_pb2.Plan(tasks=[*tasks, _mix(options, tasks, {})])
+            return job_pb2.Plan(tasks=[*tasks, _mix(options, tasks)])
         case "track":
             return job_pb2.Plan(tasks=_track(words, options))
     shown = repr(request.model[:64]) if request.model else "nothing"
@@ -53,24 +56,30 @@ def compile_music(request: job_pb2.MusicRequest) -> job_pb2.Plan:
 def _track(words: dict[str, Any], options: dict[str, Any]) -> list[job_pb2.PlannedTask]:
     """Later tasks take the words from what the first one stored, not from their own input: whatever a caller has
     written there must not be taken for a reference to a result."""
-    tasks = [_task("parse", "prompt.parse", words)]
-    request, followed = {"request": "${parse.result.request}"}, {}
-    if "reference_url" in options:
-        tasks.append(_task("style", "style.analyze", {"url": options["reference_url"]}))
-        followed = {"reference": "${style.result.style}"}
+    request = {"request": "${parse.result.request}"}
+    listening = [
+        _task(RECORDINGS[option], "style.analyze", {"url": options[option], "option": option})
+        for option in RECORDINGS
+        if option in options
+    ]
+    heard = _names(listening)
+    # What is continued is followed too, where nothing else is; and is what is gone on from, where there are both.
+    followed = {"reference": f"${{{heard[0]}.result.style}}"} if heard else {}
+    excerpt = {"excerpt": f"${{{heard[-1]}.result.excerpt}}"} if heard else {}
+    tasks = [_task("parse", "prompt.parse", words), *listening]
     # The seed is drawn with the words where none was asked for; named here, it makes the plan one that can be kept.
     seed = {"options": {"seed": "${parse.result.seed}"}}
     composing = {**request, **seed, **followed, "parts": _stems(options)}
     tasks.append(_task("compose", "jen1.compose", composing, needs=_names(tasks)))
-    tasks += _renders(options)
-    tasks.append(_mix(options, tasks, followed))
+    tasks += _renders(options, needs=["compose", *heard], **excerpt)
+    tasks.append(_mix(options, tasks, **followed))
     finalize = {
         **request,
         "composed": "${compose.result}",
         "mixed": "${mix.result}",
         "timings": {name: f"${{{name}.result.seconds}}" for name in _names(tasks)},
         "format": options.get("format", "mp3"),
-        **({"reference": "${style.result.source}"} if followed else {}),
+        **({"recordings": [f"${{{name}.result.source}}" for name in heard]} if heard else {}),
     }
     return [*tasks, _task("finalize", "track.finalize", finalize, needs=_names(tasks))]
 
@@ -79,19 +88,18 @@ def _stems(options: dict[str, Any]) -> list[str]:
     return [stem for stem in STEMS if stem in options.get("stems", STEMS)]
 
 
-def _renders(options: dict[str, Any]) -> list[job_pb2.PlannedTask]:
+def _renders(options: dict[str, Any], needs: Sequence[str] = ("compose",), **excerpt: str) -> list[job_pb2.PlannedTask]:
     """A task for each stem, over as many workers as there are. jen1 resolves every option and writes it into the plan;
-    a render needs nothing but its part of that, and is not done again where only other parts are new."""
+    a render needs nothing but its part of that, and is not done again where only other parts are new. Only an engine
+    that listens needs an excerpt of a recording besides."""
     rate = {"sample_rate": options["sample_rate"]} if "sample_rate" in options else {}
     return [
-        _task(f"render-{stem}", "muscgen.render", {"plan": PART.format(stem), "stem": stem, **rate}, needs=["compose"])
+        _task(f"render-{stem}", "muscgen.render", {"plan": PART.format(stem), "stem": stem, **rate, **excerpt}, needs)
         for stem in _stems(options)
     ]
 
 
-def _mix(
-    options: dict[str, Any], earlier: Sequence[job_pb2.PlannedTask], followed: dict[str, str]
-) -> job_pb2.PlannedTask:
+def _mix(options: dict[str, Any], earlier: Sequence[job_pb2.PlannedTask], **followed: str) -> job_pb2.PlannedTask:
     stems = {task.input["stem"]: f"${{{task.name}.result}}" for task in earlier if task.kind == "muscgen.render"}
     asked = {name: options[name] for name in _OF_THE_MIX if name in options}
     return _task(
@@ -115,6 +123,15 @@ def _check_narrative(narrative: str) -> None:
             f"narrative: {len(narrative):,} characters; at most {LONGEST_NARRATIVE:,} are allowed, shorten it",
             field="narrative",
         )
+
+
+def _check_recordings(options: dict[str, Any], model: str) -> None:
+    for name in RECORDINGS:
+        if name in options and model in ("jen1", "muscgen"):
+            raise errors.InvalidInput(
+                f"options.{name}: only model 'track' listens to recordings; use it, or leave this out",
+                field=f"options.{name}",
+            )
 
 
 def _check_size(options: struct_pb2.Struct) -> None:

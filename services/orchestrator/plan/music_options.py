@@ -13,6 +13,7 @@ STEMS = ("drums", "percussion", "bass", "chords", "lead", "pad", "voice", "fx")
 FORMATS = ("mp3", "ogg", "opus", "flac", "wav")
 
 _WORD = {"type": "string", "maxLength": 64}
+_ADDRESS = {"type": "string", "minLength": 8, "maxLength": 2000, "pattern": "^https?://"}
 _UNIT = {"type": "number", "minimum": 0, "maximum": 1}
 _SECTION = {
     "type": "object",
@@ -69,8 +70,9 @@ _PROPERTIES = {
     "temperature": {"type": "number", "minimum": 0, "maximum": 2},
     "top_k": {"type": "integer", "minimum": 0, "maximum": 2000},
     "top_p": _UNIT,
-    #: Where a recording lies whose sound is to be followed; only tracks are analysed.
-    "reference_url": {"type": "string", "minLength": 8, "maxLength": 2000, "pattern": "^https?://"},
+    #: Where recordings lie: one whose sound is to be followed, and one that is to be gone on from. For tracks.
+    "reference_url": _ADDRESS,
+    "continue_from": _ADDRESS,
     #: A plan of before, edited or not, instead of a composition.
     "plan": {"type": "object"},
 }

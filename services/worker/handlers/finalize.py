@@ -41,8 +41,8 @@ INPUT_SCHEMA: JsonObject = {
             },
             "required": ["master", "stems", "loudness"],
         },
-        # The recording that was followed: its address and digest.
-        "reference": {"type": "object"},
+        # Those that were listened to: their addresses and digests.
+        "recordings": {"type": "array", "items": {"type": "object"}},
         "timings": {"type": "object"},
         "format": {"enum": list(FORMATS)},
     },
@@ -96,7 +96,7 @@ def _origin(input: JsonObject, request: Mapping[str, Any], plan: Mapping[str, An
         "engine": plan.get("engine", ""),
         "renderer": input["mixed"].get("renderer", ENGINE),
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        "inputs": [*given, *([input["reference"]] if "reference" in input else [])],
+        "inputs": [*given, *input.get("recordings", [])],
     }
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from music import ENGINE
+from music.errors import RequestError
 from music.plan import STEMS, Plan
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
 from services.worker.handlers.plans import plays_parts, read_plan
 from services.worker.triton import ModelResponse, Triton
 from tutti.artifacts import Artifact
-from tutti.errors import Internal
+from tutti.errors import Internal, InvalidInput
 from tutti.handlers import Context, Handler, JsonObject
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ INPUT_SCHEMA: JsonObject = {
         "stem": {"enum": list(STEMS)},
         "seed": {"type": "string", "pattern": "^[0-9]{1,20}$"},
         "sample_rate": {"enum": [44_100, 48_000]},
+        # Of a recording, what an engine that listens is to go on from.
+        "excerpt": {"anyOf": [stored.SCHEMA, {"type": "null"}]},
         "test_delay_seconds": {"type": "number", "minimum": 0, "maximum": 10},
     },
     "required": ["plan", "stem"],
@@ -56,8 +59,9 @@ def handler(triton: Triton) -> Handler:
             if stem in plan.stems and len(done) < len(plan.cuts(rate)[1]):
                 request = {name: input[name] for name in _FOR_MUSCGEN if name in input}
                 request |= {"plan": source, "stems": [stem], "sample_rate": rate, "first_section": len(done)}
+                heard = await _heard(context, input.get("excerpt"), rate)
                 render = _Render(triton, context, stem, {"preview_gain": gain, **_part_of(plan, stem)}, done)
-                done = await render.run(request)
+                done = await render.run(request, heard)
                 mix_by = render.mix_by
         sections = [stored.described(artifact) for artifact in done]
         seconds = round(time.monotonic() - began, 3)
@@ -92,6 +96,24 @@ def _part_of(plan: Plan, stem: str) -> dict[str, str]:
     return {"part": stem} if plan.leads is not None else {}
 
 
+async def _heard(context: Context, excerpt: Mapping[str, Any] | None, rate: int) -> dict[str, Any]:
+    """The tensors besides the request."""
+    if excerpt is None:
+        return {}
+    local = context.workdir / "excerpt.wav"
+    await context.read(stored.artifact_of(excerpt), local)
+    return {"EXCERPT": await asyncio.to_thread(_audio, local, rate)}
+
+
+def _audio(path: Path, rate: int) -> Any:
+    from music.output import read_audio
+
+    try:
+        return read_audio(path, rate=rate, field="excerpt")[0]
+    except RequestError as error:
+        raise InvalidInput(error.message, field="excerpt") from error
+
+
 def _preview_gain(plan: Plan, stem: str) -> float:
     # Imported on a thread, with the first render: see the package `sound`.
     from music.mix.preview import preview_gain
@@ -119,7 +141,7 @@ class _Render:
         self.mix_by = ""
         self._file: AudioWriter | None = None
 
-    async def run(self, request: Mapping[str, Any]) -> list[Artifact]:
+    async def run(self, request: Mapping[str, Any], heard: Mapping[str, Any]) -> list[Artifact]:
         fraction = 0.0
         responses = self._triton.stream(
             MODEL,
@@ -127,6 +149,7 @@ class _Render:
             request_id=self._context.request_id,
             traceparent=self._context.traceparent,
             timeout=TIMEOUT.total_seconds(),
+            arrays=heard,
         )
         async with aclosing(responses):
             async for response in responses:

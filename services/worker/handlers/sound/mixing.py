@@ -10,6 +10,7 @@ from music.mix import Mixed as Block
 from music.mix import mixdown
 from music.mix.blocks import BLOCK
 from music.mix.master import Master, Report
+from music.neural.resolved import value_of
 from music.output import AudioWriter
 from music.plan import Plan
 from services.worker.handlers.sound.sections import Sections
@@ -52,7 +53,7 @@ def mixed(
             stem: stack.enter_context(AudioWriter(directory / f"{stem}.wav", name="wav", source_rate=rate))
             for stem in ([] if whole else sections)
         }
-        strength = float(options.get("strength", 0.5))
+        strength = options.get("strength", value_of(plan, "strength", 0.5))
         master = stack.enter_context(Master(wanted, rate=rate, reference=reference, strength=strength))
         for block in _as_rendered(sections, total) if whole else mixdown(plan, sections, rate=rate):
             for stem, audio in block.stems.items():
