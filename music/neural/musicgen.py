@@ -14,23 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from music.neural.choice import MELODY, EngineError, check_packages, kind_of
+from music.neural.conditions import Conditions
 from music.neural.sampling import Sampling
-from music.neural.tune import Tune, chroma
 from music.neural.wanted import Wanted
 from music.neural.windows import Audio, Joiner, Reach, Window, windows
 
 if TYPE_CHECKING:
     import torch
 
-#: In a frame in which a model that follows tunes hears one tone.
-TONE_SAMPLES = 4_096
-
 
 class MusicGen:
     """A loaded model. `generate` must not be called while it runs."""
 
     def __init__(self, model: Any, tokenizer: Any, *, reach: Reach | None = None) -> None:
-        self._model, self._tokenizer = model, tokenizer
+        self._model = model
         self._reach = reach or Reach()
         codec = model.config.audio_encoder
         self.sample_rate = int(codec.sampling_rate)
@@ -38,8 +35,7 @@ class MusicGen:
         self.channels = int(model.config.decoder.audio_channels)
         # The codebooks of a frame come one step after another: the last ones of a window need steps of their own.
         self._delay = int(model.config.decoder.num_codebooks) // self.channels - 1
-        #: None where it follows no tunes.
-        self._tones = _Tones(model) if model.config.model_type == MELODY else None
+        self._conditions = Conditions(model, tokenizer, melodic=model.config.model_type == MELODY)
 
     @classmethod
     def load(cls, directory: Path, device: str = "auto", *, reach: Reach | None = None) -> "MusicGen":
@@ -104,14 +100,12 @@ class MusicGen:
     def _window(self, wanted: Wanted, window: Window, before: Audio, steps: Iterator[None]) -> Audio:
         import torch
 
-        asked: dict[str, Any] = dict(self._tokenizer([wanted.words], return_tensors="pt", return_token_type_ids=False))
+        asked = self._conditions.of(wanted, window.start * self.hop / self.sample_rate)
         if window.carried:
             asked["decoder_input_ids"] = self._codes(before[:, -window.carried * self.hop :])
-        if self._tones is not None and wanted.tune:
-            asked["input_features"] = self._tones.of(wanted.tune, window.start * self.hop / self.sample_rate)
         with torch.inference_mode():
             values = self._model.generate(
-                **{name: value.to(self._model.device) for name, value in asked.items()},
+                **asked,
                 **_drawn(wanted.sampling),
                 max_new_tokens=window.new + self._delay,
                 stopping_criteria=_criteria(steps),
@@ -146,19 +140,6 @@ def _melodic() -> Any:
             return prepared
 
     return Melodic
-
-
-class _Tones:
-    """How a model is shown a tune: frame by frame as far as it hears at once, in its own precision."""
-
-    def __init__(self, model: Any) -> None:
-        self._dtype = model.dtype
-        self._offsets = np.arange(model.config.chroma_length) * TONE_SAMPLES / model.config.audio_encoder.sampling_rate
-
-    def of(self, tune: Tune, start_seconds: float) -> "torch.Tensor":
-        import torch
-
-        return torch.from_numpy(chroma(tune, start_seconds + self._offsets)[None]).to(self._dtype)
 
 
 def _steps(window: Window, delay: int, total: int, on_step: Callable[[float], None]) -> Iterator[None]:

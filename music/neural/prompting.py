@@ -23,10 +23,19 @@ UNNAMED = frozenset({"percussion", "stab", "bell", "pluck"})
 
 
 def prompt_text(plan: Plan) -> str:
-    words = " ".join(_text(plan, "prompt").split())[:LONGEST_WORDS]
+    words = _words(plan, "prompt")
     told = normalise(words)
     hints = [hint for hint in _hints(plan) if not _holds(told, hint)]
     return ", ".join(part for part in (words.rstrip(" .,;"), *hints) if part)
+
+
+def avoided_text(plan: Plan) -> str:
+    """What the caller wants to be kept away from."""
+    return _words(plan, "negative_prompt")
+
+
+def _words(plan: Plan, name: str) -> str:
+    return " ".join(_text(plan, name).split())[:LONGEST_WORDS]
 
 
 def _hints(plan: Plan) -> Iterator[str]:

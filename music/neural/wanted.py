@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from music.neural.heard import prompt_of
-from music.neural.prompting import prompt_text
+from music.neural.prompting import avoided_text, prompt_text
 from music.neural.sampling import Sampling, sampling_of
 from music.neural.tune import Tune, tune_of
 from music.neural.windows import Audio
@@ -13,6 +13,8 @@ from music.plan import Plan
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
     words: str
+    #: Words for what it should not sound like; empty for none.
+    avoided: str = ""
     seconds: float
     seed: int
     sampling: Sampling
@@ -25,6 +27,7 @@ class Wanted:
 def wanted(plan: Plan, *, seed: int | None, excerpt: Audio | None, rate: int, model_rate: int) -> Wanted:
     return Wanted(
         words=prompt_text(plan),
+        avoided=avoided_text(plan),
         seconds=plan.duration_seconds,
         seed=plan.seed if seed is None else seed,
         sampling=sampling_of(plan),

@@ -145,6 +145,20 @@ def test_words_are_heard(any_weights: Path) -> None:
     assert not np.array_equal(one, other)
 
 
+def test_words_to_avoid_are_heard_where_there_is_guidance(any_weights: Path) -> None:
+    model = MusicGen.load(any_weights, "cpu", reach=SHORT)
+    tune = ((0.0, 4), (1.0, 7))
+
+    def heard(avoided: str, guidance: float) -> Audio:
+        sampling = Sampling(guidance=guidance)
+        return np.concatenate(list(windows(model, 2.0, avoided=avoided, tune=tune, sampling=sampling)), axis=1)
+
+    assert not np.array_equal(heard("drums, bass", 8.0), heard("", 8.0))
+    assert not np.array_equal(heard("drums, bass", 8.0), heard("minor", 8.0))
+    assert np.array_equal(heard("drums, bass", 8.0), heard("drums, bass", 8.0))
+    assert np.array_equal(heard("drums, bass", 1.0), heard("", 1.0))
+
+
 def test_a_prompt_of_the_piece_itself_leads_to_what_it_played(any_weights: Path) -> None:
     model = MusicGen.load(any_weights, "cpu", reach=SHORT)
     kept: list[Audio] = []

@@ -72,7 +72,7 @@ def _heard(codec: EncodecModel) -> None:
 
 def _text() -> T5Config:
     return T5Config(
-        vocab_size=32, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2, pad_token_id=0, eos_token_id=1
+        vocab_size=32, d_model=24, d_kv=8, d_ff=32, num_layers=1, num_heads=2, pad_token_id=0, eos_token_id=1
     )
 
 

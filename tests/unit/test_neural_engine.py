@@ -166,6 +166,13 @@ def test_the_callers_words_come_first_and_the_plan_adds_what_they_leave_open() -
     assert text.endswith("84 bpm, in D minor")
 
 
+def test_what_is_not_wanted_is_told_apart() -> None:
+    model = Humming()
+    cuts(composed(negative_prompt="no   vocals,\ndistortion"), model)
+    cuts(composed(), model)
+    assert [wanted.avoided for wanted in model.asked] == ["no vocals, distortion", ""]
+
+
 def test_words_that_say_everything_are_left_alone() -> None:
     plan = replace(composed(prompt="calm lo-fi at 80 bpm in D minor", energy=0.5), tracks=())
     assert prompt_text(plan) == "calm lo-fi at 80 bpm in D minor"
