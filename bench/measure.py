@@ -5,19 +5,35 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
+
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bench import http_load, load
 from bench.figures import Latency, latency
 from bench.programs import running
 from bench.stage import KIND
+from tutti import rpc
 from tutti.client import Client, task
 from tutti.client.client import RESTING
 from tutti.embedded import ports, probes
 
 CONNECTIONS = 64
 START_SECONDS = 20.0
+
+
+async def bare_call(addresses: Sequence[str], calls: int) -> Latency:
+    """One call at a time that does nothing: what any message between two processes costs here and now."""
+    taken = []
+    request = health_pb2.HealthCheckRequest()
+    async with rpc.channel(addresses) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        for _ in range(calls):
+            begun = time.perf_counter()
+            await health.Check(request, timeout=START_SECONDS)
+            taken.append(time.perf_counter() - begun)
+    return latency(taken)
 
 
 async def round_trip(client: Client, jobs: int) -> Latency:

@@ -31,6 +31,7 @@ ROWS = (
         promise=Promise(must=4, aim=2.5, less_is_more=True),
     ),
     Row(title="  p99", figure="trip p99", unit="ms", digits=2, promise=Promise(must=12, aim=6, less_is_more=True)),
+    Row(title="  a gRPC call that does nothing, just before, p50", figure="bare call p50", unit="ms", digits=2),
     Row(title="  the same with `submit`, then `watch`, p50", figure="two calls p50", unit="ms", digits=2),
     Row(
         title="event, worker → watcher, p50",

@@ -41,10 +41,12 @@ async def latencies(watchers: int) -> dict[str, float]:
     """One thing at a time on an idle mesh; then a crowd of watchers, where one is asked for."""
     async with stage(watching.ENVIRONMENT) as mesh:
         await _warm(mesh)
+        bare = await measure.bare_call(mesh.endpoints.orchestrator_addresses, TRIPS)
         trip = await measure.round_trip(mesh.client, TRIPS)
         two = await measure.two_calls(mesh.client, TRIPS)
         event = await measure.event_latency(mesh.client, TICKS)
         found = {
+            "bare call p50": bare.p50_ms,
             "trip p50": trip.p50_ms,
             "trip p99": trip.p99_ms,
             "two calls p50": two.p50_ms,
