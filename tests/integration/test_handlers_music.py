@@ -357,7 +357,7 @@ async def test_the_manifest_lists_what_went_in_and_came_out(triton: Triton, tmp_
         "request": parsed["request"],
         "composed": composed,
         "mixed": mixed,
-        "recordings": [reference],
+        "reference": reference,
         "timings": {"mix": mixed["seconds"]},
         "format": "flac",
     }

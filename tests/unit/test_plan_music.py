@@ -95,7 +95,7 @@ def test_a_reference_is_analyzed_beside_the_parsing() -> None:
     for follower in ("compose", "mix"):
         assert structs.to_dict(tasks[follower].input)["reference"] == "${style.result.style}"
     assert structs.to_dict(tasks["render-drums"].input)["excerpt"] == "${style.result.excerpt}"
-    assert structs.to_dict(tasks["finalize"].input)["recordings"] == ["${style.result.source}"]
+    assert structs.to_dict(tasks["finalize"].input)["reference"] == "${style.result.source}"
 
 
 def test_what_is_continued_is_followed_too_and_gone_on_from_where_there_is_a_reference_as_well() -> None:
@@ -109,7 +109,7 @@ def test_what_is_continued_is_followed_too_and_gone_on_from_where_there_is_a_ref
         assert structs.to_dict(tasks["compose"].input)["reference"] == followed
         assert structs.to_dict(tasks["mix"].input)["reference"] == followed
         assert structs.to_dict(tasks["render-drums"].input)["excerpt"] == "${ending.result.excerpt}"
-        assert "${ending.result.source}" in structs.to_dict(tasks["finalize"].input)["recordings"]
+        assert structs.to_dict(tasks["finalize"].input)["continued"] == "${ending.result.source}"
 
 
 @pytest.mark.parametrize("model", ["jen1", "muscgen"])

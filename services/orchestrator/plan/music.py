@@ -20,6 +20,8 @@ LARGEST_OPTIONS = 1024 * 1024
 _OF_THE_MIX = ("bit_depth", "loudness_target", "true_peak", "strength")
 #: Options that name a recording → the task that listens to it.
 RECORDINGS = {"reference_url": "style", "continue_from": "ending"}
+#: That task → what the manifest is told of the recording as.
+SOURCES = {"style": "reference", "ending": "continued"}
 
 #: The composer's, as later tasks refer to it.
 PLAN = "${compose.result.plan}"
@@ -79,7 +81,7 @@ def _track(words: dict[str, Any], options: dict[str, Any]) -> list[job_pb2.Plann
         "mixed": "${mix.result}",
         "timings": {name: f"${{{name}.result.seconds}}" for name in _names(tasks)},
         "format": options.get("format", "mp3"),
-        **({"recordings": [f"${{{name}.result.source}}" for name in heard]} if heard else {}),
+        **{told: f"${{{name}.result.source}}" for name, told in SOURCES.items() if name in heard},
     }
     return [*tasks, _task("finalize", "track.finalize", finalize, needs=_names(tasks))]
 

@@ -41,8 +41,9 @@ INPUT_SCHEMA: JsonObject = {
             },
             "required": ["master", "stems", "loudness"],
         },
-        # Those that were listened to: their addresses and digests.
-        "recordings": {"type": "array", "items": {"type": "object"}},
+        # The recordings that were followed and gone on from: their addresses and digests.
+        "reference": {"type": "object"},
+        "continued": {"type": "object"},
         "timings": {"type": "object"},
         "format": {"enum": list(FORMATS)},
     },
@@ -96,7 +97,7 @@ def _origin(input: JsonObject, request: Mapping[str, Any], plan: Mapping[str, An
         "engine": plan.get("engine", ""),
         "renderer": input["mixed"].get("renderer", ENGINE),
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        "inputs": [*given, *input.get("recordings", [])],
+        "inputs": [*given, *(input[name] for name in ("reference", "continued") if name in input)],
     }
 
 

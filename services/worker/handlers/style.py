@@ -21,10 +21,10 @@ INPUT_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {
         "url": {"type": "string", "minLength": 8, "maxLength": 2000, "pattern": "^https?://"},
-        # The option that named it.
+        # The option that named it; without, it is one to follow.
         "option": {"enum": ["reference_url", CONTINUED]},
     },
-    "required": ["url", "option"],
+    "required": ["url"],
     "additionalProperties": False,
 }
 LIMITS = Limits(most_bytes=64 * 1024 * 1024, seconds=60.0)
@@ -36,7 +36,7 @@ def handler() -> Handler:
 
     async def run(context: Context, input: JsonObject) -> JsonObject:
         began = time.monotonic()
-        field = input["option"]
+        field = input.get("option", "reference_url")
         local, excerpt = context.workdir / "recording", context.workdir / f"{field.removesuffix('_url')}.wav"
         with as_task_failures():
             await context.progress(0.0, "fetch")
