@@ -12,7 +12,7 @@ from tests.chaos import collect, faults, found, scenario
 from tests.chaos.counters import Counters
 from tests.chaos.scenario import Scenario
 from tests.chaos.workload import Workload
-from tests.fixtures.meshes import client_of
+from tests.fixtures.meshes import client_of, ready_workers
 from tests.fixtures.waiting import eventually_true
 from tutti import errors, process, redis_client
 from tutti.embedded import Mesh, MeshOptions
@@ -90,7 +90,7 @@ async def _settled(store: JobStore, mesh: Mesh, workload: Workload) -> None:
     async with client_of(mesh.endpoints) as client:
 
         async def whole() -> bool:
-            return len(await client.workers()) == len(scenario.WORKERS)
+            return await ready_workers(client) == len(scenario.WORKERS)
 
         try:
             await eventually_true(whole, seconds=CALM)

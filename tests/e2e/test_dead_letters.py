@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.fixtures.meshes import client_of, eventually, http_of, running_mesh
+from tests.fixtures.meshes import client_of, eventually, http_of, ready_workers, running_mesh
 from tutti.client import Client, plan, step, task
 from tutti.embedded import Mesh
 from tutti.v1 import job_pb2
@@ -72,7 +72,7 @@ async def test_a_poison_task_becomes_a_dead_letter_and_its_bystanders_succeed(
     mesh: Mesh, client: Client, http: httpx.AsyncClient
 ) -> None:
     async def both_work() -> bool:
-        return len(await client.workers()) == 2
+        return await ready_workers(client) == 2
 
     await eventually(both_work, within=60)
     innocents = [

@@ -15,12 +15,12 @@ import pytest_asyncio
 from services.scheduler.config import SchedulerSettings
 from tests.builders import seconds
 from tests.fixtures.journal import Journal
-from tests.fixtures.meshes import client_of, eventually, kill, running_mesh
+from tests.fixtures.meshes import client_of, eventually, kill, ready_workers, running_mesh
 from tutti import errors, lanes, rpc
 from tutti.client import Client, task
 from tutti.embedded import Mesh
 from tutti.embedded.endpoints import Replica
-from tutti.v1 import job_pb2, scheduler_pb2, task_pb2, worker_pb2, worker_pb2_grpc
+from tutti.v1 import job_pb2, task_pb2, worker_pb2, worker_pb2_grpc
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -84,8 +84,7 @@ async def whole(mesh: Mesh, client: Client) -> Replica:
     """Both workers are there; returns the leading scheduler."""
 
     async def settled() -> Replica | None:
-        ready = [worker for worker in await client.workers() if worker.state == scheduler_pb2.WORKER_STATE_READY]
-        return await leader(mesh.endpoints.schedulers) if len(ready) == 2 else None
+        return await leader(mesh.endpoints.schedulers) if await ready_workers(client) == 2 else None
 
     found: Replica = await eventually(settled, within=60)
     return found

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.fixtures.meshes import client_of, eventually, http_of, kill, running_mesh
+from tests.fixtures.meshes import client_of, eventually, http_of, kill, ready_workers, running_mesh
 from tutti.client import Client, task
 from tutti.embedded import Mesh
 from tutti.v1 import job_pb2
@@ -40,7 +40,7 @@ async def http(mesh: Mesh) -> AsyncIterator[httpx.AsyncClient]:
 
 async def whole(mesh: Mesh, client: Client) -> None:
     async def both() -> bool:
-        return len(await client.workers()) == 2
+        return await ready_workers(client) == 2
 
     await eventually(both, within=40)
 
