@@ -14,6 +14,7 @@ from music import RequestError, compose, engines
 from music.engines import Order, Procedural, Sampled, carrier
 from music.neural import musicgen
 from music.neural.choice import DEVICES, ENGINES, Choice, EngineError, check_packages, follows_tunes, read_choice
+from music.neural.heard import ending, fullest
 from music.neural.prompting import prompt_text
 from music.neural.rendering import Cut, render
 from music.neural.sampling import Sampling, heeded, sampling_of
@@ -120,6 +121,17 @@ def test_a_reference_is_heard_the_longer_the_closer_it_is_followed(asked: dict[s
     assert prompt is not None
     assert prompt.shape == (2, round(seconds * model.sample_rate))
     assert prompt.dtype == np.float32
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.05, 0.1, 0.25, 11.99, 12.0, 12.05, 30.0])
+@pytest.mark.parametrize("level", [0.0, 0.5])
+def test_of_any_recording_there_is_something_to_hear(seconds: float, level: float) -> None:
+    recording = np.full((2, round(seconds * RATE)), level, dtype=np.float32)
+    for heard in (ending(recording, RATE), fullest(recording, RATE)):
+        assert heard.shape[0] == 2
+        # A tenth of a second at the end may be too little to tell.
+        assert min(seconds, 12.0) - 0.1 <= heard.shape[1] / RATE <= 12.0
+        assert heard.shape[1] > 0
 
 
 def test_without_an_excerpt_or_the_wish_to_follow_nothing_is_heard() -> None:
