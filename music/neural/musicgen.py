@@ -89,14 +89,6 @@ class MusicGen:
     def _frames(self, seconds: float) -> int:
         return round(seconds * self.sample_rate / self.hop)
 
-    def _heard(self, prompt: Audio | None, most_frames: int) -> Audio:
-        """The last whole frames of it, in the channels of the codec."""
-        if prompt is None:
-            return np.zeros((self.channels, 0), dtype=np.float32)
-        mixed = prompt.mean(axis=0, keepdims=True) if self.channels == 1 else prompt
-        frames = min(prompt.shape[1] // self.hop, most_frames)
-        return mixed[:, prompt.shape[1] - frames * self.hop :]
-
     def _window(self, wanted: Wanted, window: Window, before: Audio, steps: Iterator[None]) -> Audio:
         import torch
 
