@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from music import ENGINE
-from music.errors import RequestError
 from music.plan import STEMS, Plan
 from services.worker.handlers import stored
 from services.worker.handlers.failures import as_task_failures
 from services.worker.handlers.plans import plays_parts, read_plan
 from services.worker.triton import ModelResponse, Triton
 from tutti.artifacts import Artifact
-from tutti.errors import Internal, InvalidInput
+from tutti.errors import Internal
 from tutti.handlers import Context, Handler, JsonObject
 
 if TYPE_CHECKING:
@@ -106,12 +105,10 @@ async def _heard(context: Context, excerpt: Mapping[str, Any] | None, rate: int)
 
 
 def _audio(path: Path, rate: int) -> Any:
-    from music.output import read_audio
+    # Imported on a thread, with the first recording: see the package `sound`.
+    from services.worker.handlers.sound import listening
 
-    try:
-        return read_audio(path, rate=rate, field="excerpt")[0]
-    except RequestError as error:
-        raise InvalidInput(error.message, field="excerpt") from error
+    return listening.read(path, "excerpt", rate)[0]
 
 
 def _preview_gain(plan: Plan, stem: str) -> float:

@@ -37,14 +37,14 @@ def handler() -> Handler:
     async def run(context: Context, input: JsonObject) -> JsonObject:
         began = time.monotonic()
         field = input.get("option", "reference_url")
-        local, excerpt = context.workdir / "recording", context.workdir / f"{field.removesuffix('_url')}.wav"
+        local = context.workdir / "recording"
+        excerpt = None if plays_parts() else context.workdir / f"{field.removesuffix('_url')}.wav"
         with as_task_failures():
             await context.progress(0.0, "fetch")
             fetched = await fetch(input["url"], local, field=field, limits=LIMITS, allowed=allowed)
-            found, digest = await work(context, lambda progress: _described(local, field, progress))
+            found, digest = await work(context, lambda progress: _described(local, field, progress, excerpt))
             heard = None
-            if not plays_parts():
-                await work(context, lambda _: _excerpt(local, field, excerpt))
+            if excerpt is not None:
                 heard = stored.described(await context.artifact(excerpt.name, excerpt, type="audio/wav"))
         # Which recording it was: an address may mean another one tomorrow.
         source = {"name": input["url"], "type": fetched.type, "size": fetched.size, "sha256": digest}
@@ -53,14 +53,8 @@ def handler() -> Handler:
     return Handler(kind=KIND, run=run, input_schema=INPUT_SCHEMA, timeout=timedelta(minutes=5))
 
 
-def _described(path: Path, field: str, progress: Progress) -> tuple[dict[str, Any], str]:
+def _described(path: Path, field: str, progress: Progress, excerpt: Path | None) -> tuple[dict[str, Any], str]:
     # Imported on the thread, with the first recording: see the package.
     from services.worker.handlers.sound import listening
 
-    return listening.described(path, field, progress)
-
-
-def _excerpt(path: Path, field: str, into: Path) -> None:
-    from services.worker.handlers.sound import listening
-
-    listening.excerpt(path, field, into, end=field == CONTINUED)
+    return listening.described(path, field, progress, excerpt=excerpt, end=field == CONTINUED)

@@ -15,25 +15,25 @@ from services.worker.handlers.threads import Progress
 from tutti.errors import InvalidInput
 
 
-def described(path: Path, field: str, progress: Progress) -> tuple[dict[str, Any], str]:
-    """The style, and the digest of the file."""
+def described(
+    path: Path, field: str, progress: Progress, *, excerpt: Path | None, end: bool
+) -> tuple[dict[str, Any], str]:
+    """The style, and the digest of the file. Where there is an excerpt to write, it is what a model hears of it: its
+    end, or where it is fullest."""
     progress(0.3, "listen")
-    audio, rate = _read(path, field)
+    audio, rate = read(path, field)
+    if excerpt is not None:
+        heard = ending(audio, rate) if end else fullest(audio, rate)
+        soundfile.write(excerpt, heard.T, rate, subtype="PCM_24")
     progress(0.5, "analyze")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return dict(describe(audio, rate)), digest
 
 
-def excerpt(path: Path, field: str, into: Path, *, end: bool) -> None:
-    """Write what a model hears of it: its end, or where it is fullest."""
-    audio, rate = _read(path, field)
-    heard = ending(audio, rate) if end else fullest(audio, rate)
-    soundfile.write(into, heard.T, rate, subtype="PCM_24")
-
-
-def _read(path: Path, field: str) -> tuple[Audio, int]:
+def read(path: Path, field: str, rate: int | None = None) -> tuple[Audio, int]:
+    """A recording, at its own rate or the one asked for; raises InvalidInput for what is none."""
     try:
-        return read_audio(path, field=field)
+        return read_audio(path, rate=rate, field=field)
     except RequestError as error:
         raise InvalidInput(error.message, field=field) from error
