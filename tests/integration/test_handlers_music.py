@@ -23,6 +23,7 @@ from tests.fixtures.local_context import LocalContext
 from tests.fixtures.models import IDLE_WITHIN_SECONDS, plan_of, until_idle
 from tests.fixtures.triton import RunningTriton, free_ports
 from tests.fixtures.web import serving
+from tutti.errors import InvalidInput
 from tutti.fetching import ALLOWED_VARIABLE
 from tutti.handlers import Handler, TaskFailure
 
@@ -252,6 +253,19 @@ async def test_stems_of_different_rates_are_not_mixed(triton: Triton, tmp_path: 
     _, drums = await rendered(triton, context, plan, ("drums",), sample_rate=48_000)
     with pytest.raises(Exception, match="different rates"):
         await run(mix.handler(), context, {"plan": described, "stems": {**bass, **drums}})
+
+
+@pytest.mark.parametrize("strength", ["loud", 7])
+async def test_a_plan_that_says_nonsense_of_a_reference_is_refused_by_field(
+    triton: Triton, tmp_path: Path, strength: object
+) -> None:
+    context = LocalContext(tmp_path)
+    plan = await plan_of(triton, duration=2)
+    plan["resolved"]["strength"] = {"value": strength, "honoured": "exact"}
+    described, bass = await rendered(triton, context, plan, ("bass",))
+    with pytest.raises(InvalidInput) as caught:
+        await run(mix.handler(), context, {"plan": described, "stems": bass, "reference": {"tilt_db": -6}})
+    assert caught.value.field == "plan.resolved.strength.value"
 
 
 async def test_a_mix_of_nothing_fails_for_good(triton: Triton, tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from music import fields
+from music.errors import RequestError
 from music.mix import Mixed as Block
 from music.mix import mixdown
 from music.mix.blocks import BLOCK
 from music.mix.master import Master, Report
-from music.neural.resolved import value_of
+from music.neural.resolved import path_of, value_of
 from music.output import AudioWriter
 from music.plan import Plan
+from music.request import DEFAULT_STRENGTH
 from services.worker.handlers.sound.sections import Sections
 from services.worker.handlers.threads import Progress
 from tutti.errors import InvalidInput
@@ -53,7 +56,7 @@ def mixed(
             stem: stack.enter_context(AudioWriter(directory / f"{stem}.wav", name="wav", source_rate=rate))
             for stem in ([] if whole else sections)
         }
-        strength = options.get("strength", value_of(plan, "strength", 0.5))
+        strength = _strength(plan, options)
         master = stack.enter_context(Master(wanted, rate=rate, reference=reference, strength=strength))
         for block in _as_rendered(sections, total) if whole else mixdown(plan, sections, rate=rate):
             for stem, audio in block.stems.items():
@@ -67,6 +70,15 @@ def mixed(
     return Mixed(
         stems={stem: directory / f"{stem}.wav" for stem in writers}, master=path, report=report, sample_rate=rate
     )
+
+
+def _strength(plan: Plan, options: Mapping[str, Any]) -> float:
+    """How closely a reference is followed: as asked for, or as the plan says, which anybody may have written."""
+    try:
+        said = options.get("strength", value_of(plan, "strength", DEFAULT_STRENGTH))
+        return fields.number(said, path_of("strength"), low=0, high=1)
+    except RequestError as error:
+        raise InvalidInput(error.message, field=error.field) from error
 
 
 def _as_rendered(sections: Mapping[str, Sections], total: int) -> Iterator[Block]:
